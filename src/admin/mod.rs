@@ -1,0 +1,1 @@
+//! The admin listener: the JSON API over the running tee.

@@ -1,0 +1,156 @@
+//! The TOML file: raw structs as typed, then validated config as meant. `toml` is named in this room only.
+//!
+//! Refuse early, name the key, point at the span. No `Option` without a meaning.
+
+mod routes;
+
+pub use routes::{RouteConfig, RouteIndex, RouteTable};
+
+use crate::judge::Context;
+use crate::rules::RuleSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One side's address and patience.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// `host:port` as in the URL; the authority that a connection is made to (never the Host header).
+    pub authority: String,
+    /// A path in front of every target (`/base`), empty for none.
+    pub base_path: String,
+    /// From the first byte sent to the end of the answer's head, and between two body frames.
+    pub timeout: Duration,
+    /// For a connection alone.
+    pub connect_timeout: Duration,
+    /// The header (lower case) in which the side tells its build.
+    pub version_header: Option<http::HeaderName>,
+}
+
+/// What decides whether a request belongs to the sampled percentage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SampleKey {
+    /// A cookie's value; without it the client's address.
+    Cookie(String),
+    /// A header's value; without it the client's address.
+    Header(http::HeaderName),
+    /// The client's address.
+    Address,
+}
+
+/// When the candidate's breaker opens and closes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// So many failures …
+    pub failures: u32,
+    /// … within this time open it …
+    pub window: Duration,
+    /// … for this long …
+    pub cooldown: Duration,
+    /// … after which one request is let through, with this deadline.
+    pub probe_timeout: Duration,
+}
+
+/// A rate limit; absent means none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Shadow requests a second.
+    pub per_second: std::num::NonZeroU32,
+    /// At most so many at once.
+    pub burst: std::num::NonZeroU32,
+}
+
+/// `[mirror]`.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// Hundredths of a percent, 0 to 10,000.
+    pub basis_points: u32,
+    /// Whose decision it is.
+    pub key: SampleKey,
+    /// Methods mirrored without a word on the route.
+    pub methods: Vec<http::Method>,
+    /// Niceness of the shadow and store threads, 0 to 19.
+    pub shadow_nice: i32,
+    /// The rate limit.
+    pub rate: Option<Rate>,
+    /// Exchanges admitted and not yet at an end.
+    pub max_in_flight: usize,
+    /// Bytes of both sides' copies together.
+    pub max_in_flight_bytes: usize,
+    /// Larger requests are not mirrored; larger answers are judged by digest.
+    pub max_body: usize,
+    /// The candidate's breaker.
+    pub breaker: Breaker,
+}
+
+/// How much of a body an exemplar keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StoreBodies {
+    /// Nothing.
+    None,
+    /// The differing parts and their surroundings.
+    #[default]
+    Differences,
+    /// All of it, up to the cap.
+    Full,
+}
+
+/// `[redact]`.
+#[derive(Clone, Debug)]
+pub struct Redact {
+    /// Header fields (lower case) beside the built-in list.
+    pub headers: Vec<String>,
+    /// Selectors (RFC 9535 subset) into bodies.
+    pub paths: Vec<String>,
+    /// Where the key is, outside the store.
+    pub key_file: Option<PathBuf>,
+    /// `jwt`, `card`, `email`.
+    pub shapes: Vec<String>,
+    /// How much of a body is kept.
+    pub store_bodies: StoreBodies,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The directory.
+    pub dir: PathBuf,
+    /// sled's page cache.
+    pub cache_bytes: u64,
+    /// Exemplars kept for each signature.
+    pub exemplars: usize,
+}
+
+/// A validated configuration; immutable once built, swapped whole on reload.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where the admin API listens.
+    pub admin: Option<SocketAddr>,
+    /// The token asked on any admin address that is not loopback.
+    pub admin_token: Option<Arc<str>>,
+    /// Live threads.
+    pub workers: usize,
+    /// The monolith.
+    pub primary: Upstream,
+    /// The new API; without it the tee only proxies.
+    pub candidate: Option<Upstream>,
+    /// A second copy of the monolith.
+    pub secondary: Option<Upstream>,
+    /// Mirroring.
+    pub mirror: Mirror,
+    /// Declared routes, each with its compiled rules.
+    pub routes: RouteTable,
+    /// The rules of every route that is not declared.
+    pub general_rules: Arc<RuleSet>,
+    /// What judging depends on beside rules.
+    pub context: Arc<Context>,
+    /// Redaction.
+    pub redact: Redact,
+    /// The store.
+    pub store: StoreConfig,
+    /// Sections and settings that were read but do not act in this version, and other things said at start.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,114 @@
+//! A stored exchange of a signature: redacted, capped, with what it takes to understand and to repeat it.
+
+use crate::compare::{Kind, Place, Severity};
+use crate::exchange::ExchangeId;
+use crate::judge::SignatureId;
+use serde::{Deserialize, Serialize};
+
+/// A request as it may be stored: secrets are typed tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRequest {
+    /// The method.
+    pub method: String,
+    /// Path and query, redacted.
+    pub target: String,
+    /// Header fields, redacted, in received order within a name.
+    pub headers: Vec<(String, String)>,
+    /// The body's text, redacted; `None` where there was none or it was not stored.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// The body's length on the wire.
+    #[serde(default)]
+    pub body_length: u64,
+}
+
+/// An answer as it may be stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredAnswer {
+    /// The status; `None` where no head arrived.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// `connect`, `timeout`, `reset`, `protocol`, `too_large` where the side gave no whole answer.
+    #[serde(default)]
+    pub failure: Option<String>,
+    /// Header fields, redacted.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// What is kept of the body, redacted, by `store_bodies`: nothing, the differing parts' surroundings, or all of it.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// True where `body` is not the whole of it.
+    #[serde(default)]
+    pub partial: bool,
+    /// The body's length on the wire.
+    #[serde(default)]
+    pub body_length: u64,
+    /// Time to the end of the answer, microseconds.
+    #[serde(default)]
+    pub elapsed_us: u64,
+}
+
+/// A difference as it may be stored: values are redacted and capped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredDifference {
+    /// The signature it belongs to.
+    pub signature: SignatureId,
+    /// Which part of the answer.
+    pub place: Place,
+    /// As in [`crate::compare::Difference::path`].
+    pub path: String,
+    /// What kind.
+    pub kind: Kind,
+    /// Finer than the kind.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// The primary's value as JSON text.
+    #[serde(default)]
+    pub primary: Option<String>,
+    /// The candidate's value as JSON text.
+    #[serde(default)]
+    pub candidate: Option<String>,
+    /// How bad.
+    pub severity: Severity,
+    /// The class of the pair of values.
+    pub shape: String,
+}
+
+/// A stored exchange of a signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exemplar {
+    /// The exchange.
+    pub exchange: ExchangeId,
+    /// When it was received, milliseconds since the Unix epoch.
+    pub received_at_ms: u64,
+    /// The route's name.
+    pub route: String,
+    /// Who asked, as a label.
+    pub principal: String,
+    /// What was asked.
+    pub request: StoredRequest,
+    /// The last requests of the same session before it, oldest first, at most the ring's length; for `scenario from`.
+    #[serde(default)]
+    pub session_requests: Vec<StoredRequest>,
+    /// The monolith's answer.
+    pub primary: StoredAnswer,
+    /// The new API's answer.
+    pub candidate: StoredAnswer,
+    /// Every difference of the exchange, capped.
+    pub differences: Vec<StoredDifference>,
+    /// How many there were in all.
+    #[serde(default)]
+    pub differences_total: u64,
+    /// Rules that hit, with their hits.
+    #[serde(default)]
+    pub rules: Vec<(String, u64)>,
+    /// The rule set's hash at the time.
+    #[serde(default)]
+    pub rule_set: u64,
+    /// The primary's build.
+    #[serde(default)]
+    pub primary_version: Option<String>,
+    /// The candidate's build.
+    #[serde(default)]
+    pub candidate_version: Option<String>,
+}

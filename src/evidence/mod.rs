@@ -1,0 +1,15 @@
+//! Folds over judgements, all arithmetic: the ledger, batches, cells, marks, exemplars. No IO, no clock.
+//!
+//! **Everything that changes stored evidence is an [`EvidenceBatch`]**: additive, mergeable in any order, applied once.
+
+mod batch;
+mod cell;
+mod exemplar;
+mod ledger;
+mod mark;
+
+pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
+pub use cell::{CellDelta, CellKey, Distinct, Histogram};
+pub use exemplar::{Exemplar, StoredAnswer, StoredDifference, StoredRequest};
+pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
+pub use mark::{Mark, MarkCounts};

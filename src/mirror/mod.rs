@@ -1,0 +1,1 @@
+//! The shadow side: admission, the hand-over, the shadow runtime, the ledger.

@@ -1,0 +1,1 @@
+//! Cuts secrets out before anything is stored, logged, exported or published.

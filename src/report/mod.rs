@@ -1,0 +1,1 @@
+//! Plain data about evidence and its formats: one file a format.

@@ -1,0 +1,118 @@
+//! A rule as the config spells it, validated but not compiled.
+
+use std::sync::Arc;
+
+/// Which sides a rule acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SideChoice {
+    /// The monolith's value only.
+    Primary,
+    /// The new API's value only.
+    Candidate,
+    /// Both.
+    Both,
+}
+
+/// What both values must look like (`shape = …`): volatile, not invisible.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// A UUID in its usual spelling.
+    Uuid,
+    /// A timestamp with date and time.
+    Timestamp,
+    /// A JSON number.
+    Number,
+    /// A string that this regex matches as a whole.
+    Pattern(String),
+    /// Anything of the same JSON type.
+    SameType,
+}
+
+/// `number = { abs, rel }`: exact decimals as text; either suffices; numbers only; `rel` never across zero.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct NumberTolerance {
+    /// Absolute tolerance, decimal text.
+    pub abs: Option<String>,
+    /// Relative tolerance, decimal text.
+    pub rel: Option<String>,
+}
+
+/// `rewrite = { pattern, with, side }`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rewrite {
+    /// A regex over the string value.
+    pub pattern: String,
+    /// The replacement, `$1` for groups.
+    pub with: String,
+    /// Which sides it acts on.
+    pub side: SideChoice,
+}
+
+/// `fallback = { side, from, chars, suffix, strip_html }`: an empty, null or absent value of that side is replaced by one
+/// made from `from` on the same side, then compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fallback {
+    /// Whose emptiness is filled; never both, since an empty value on the other side is a mismatch.
+    pub side: SideChoice,
+    /// A path from the same parent object or from the root (`$.content`).
+    pub from: String,
+    /// Unicode code points taken; all when absent.
+    pub chars: Option<usize>,
+    /// Appended after the cut (always, as the seed's view does).
+    pub suffix: String,
+    /// Remove tags before cutting.
+    pub strip_html: bool,
+}
+
+/// `error_body = [404, …]`: for these statuses only status and content type are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ErrorBody {
+    /// The statuses, equal on both sides.
+    pub statuses: Vec<u16>,
+}
+
+/// What a rule does. One file a kind in this folder.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RuleKind {
+    /// The node and what is below it are not compared; needs a reason.
+    Ignore,
+    /// Both must look like this.
+    Shape(Shape),
+    /// Both name the same instant, within so many microseconds.
+    Timestamp {
+        /// Tolerance.
+        within_us: u64,
+    },
+    /// Numbers equal within a tolerance.
+    Number(NumberTolerance),
+    /// An array is a multiset.
+    Unordered,
+    /// Elements are matched by these members (paths relative to the element), order ignored.
+    Key(Vec<String>),
+    /// A regex replacement before comparing.
+    Rewrite(Rewrite),
+    /// A computed default on one side.
+    Fallback(Fallback),
+    /// A member that only the candidate has is allowed.
+    Added,
+    /// Error bodies are not compared.
+    ErrorBody(ErrorBody),
+}
+
+/// One rule of the config.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RuleSpec {
+    /// Its name: unique within a route's rules.
+    pub name: Arc<str>,
+    /// An RFC 9535 subset: `$`, names, `['…']`, indices, `*`, `..`. `None` for kinds that act on the whole answer.
+    pub path: Option<String>,
+    /// What it does.
+    pub kind: RuleKind,
+    /// Why it exists.
+    pub reason: Option<String>,
+    /// The last day on which it holds, days since the Unix epoch; an expired rule no longer acts and is reported. The config
+    /// leaves expired rules out of a compiled set, since the judge has no clock.
+    pub until_day: Option<i64>,
+    /// True when declared for one route, false for every route: the route's own is the more specific.
+    pub of_route: bool,
+}
