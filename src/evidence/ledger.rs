@@ -103,7 +103,11 @@ impl Counts {
     }
     /// Exchanges judged.
     pub fn judged(&self) -> u64 {
-        self.matched + self.normalised + self.mismatched + self.inconclusive.iter().sum::<u64>() + self.vacuous.iter().sum::<u64>()
+        self.matched
+            + self.normalised
+            + self.mismatched
+            + self.inconclusive.iter().sum::<u64>()
+            + self.vacuous.iter().sum::<u64>()
     }
     /// Admitted exchanges that reached an end.
     pub fn mirrored_and_done(&self) -> u64 {

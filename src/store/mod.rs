@@ -2,7 +2,7 @@
 //!
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
 
-use crate::evidence::{EvidenceBatch, Exemplar, Ledger, SignatureFacts, MarkCounts, Source};
+use crate::evidence::{EvidenceBatch, Exemplar, Ledger, MarkCounts, SignatureFacts, Source};
 use crate::judge::SignatureId;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -115,7 +115,13 @@ pub struct Opened {
 impl StoreHandle {
     /// Opens (or creates) the store and starts its writer thread at the given niceness. `source.tee` is used where the
     /// store has none yet; the store's own tee id comes back in [`StoreHandle::source`].
-    pub fn start(_dir: &Path, _options: &Options, _incarnation: u64, _now_ms: u64, _nice: i32) -> Result<(StoreHandle, Opened), StoreError> {
+    pub fn start(
+        _dir: &Path,
+        _options: &Options,
+        _incarnation: u64,
+        _now_ms: u64,
+        _nice: i32,
+    ) -> Result<(StoreHandle, Opened), StoreError> {
         todo!("store")
     }
     /// Who writes.
