@@ -66,15 +66,16 @@ def find_book(isbn):
 
 @require_GET
 def read_review(request, review_id):
-    """One review. A draft is for its writer alone."""
+    """One review. A draft is for its writer and for staff."""
     caller = caller_id(request)
     try:
         review = Review.objects.select_related("reviewer", "book").get(pk=review_id)
     except Review.DoesNotExist:
         raise Http404("review not found") from None
-    if review.is_draft and caller is None:
+    readable = review.may_be_read_by(caller)
+    if not readable and caller is None:
         return JsonResponse({"detail": "log in to read this draft"}, status=401)
-    if review.is_draft and review.reviewer_id != caller:
+    if not readable:
         return JsonResponse({"detail": "this draft is not yours"}, status=403)
     document = listed_review(review) | {"content": review.content}
     return answer(document, "private, max-age=60")

@@ -81,6 +81,14 @@ class Review(models.Model):
             models.Index(fields=["reviewer", "-created_at", "-id"]),
         ]
 
+    def may_be_read_by(self, user_id):
+        """Anybody reads what is published; a draft is for its writer and for staff."""
+        if not self.is_draft:
+            return True
+        if user_id is None:
+            return False
+        return self.reviewer_id == user_id or User.objects.filter(pk=user_id, is_staff=True).exists()
+
     def created_text(self):
         """RFC 3339 in the writer's own offset."""
         zone = timezone(timedelta(minutes=self.created_offset_min))

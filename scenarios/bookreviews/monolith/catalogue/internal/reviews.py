@@ -25,7 +25,7 @@ def message(review):
 
 
 class Reviews(reviews_pb2_grpc.ReviewsServicer):
-    """Reviews as data; drafts for their writer alone."""
+    """Reviews as data; drafts for their writer and for staff, in listings for their writer alone."""
 
     @call
     def GetReview(self, request, caller):
@@ -33,9 +33,10 @@ class Reviews(reviews_pb2_grpc.ReviewsServicer):
         review = Review.objects.select_related("book").filter(pk=request.id).first()
         if review is None:
             raise not_found("review not found")
-        if review.is_draft and caller is None:
+        readable = review.may_be_read_by(caller)
+        if not readable and caller is None:
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, "log in to read this draft")
-        if review.is_draft and review.reviewer_id != caller:
+        if not readable:
             raise Refused(grpc.StatusCode.PERMISSION_DENIED, "this draft is not yours")
         return message(review)
 
