@@ -315,6 +315,7 @@ def arguments():
     parser.add_argument("--config", type=Path, default=HERE / "paritee.toml", help="the tee's configuration")
     parser.add_argument("--profile", choices=["debug", "release"], default="debug")
     parser.add_argument("--no-build", dest="build", action="store_false", help="build only what is missing")
+    parser.add_argument("--setup-only", action="store_true", help="make the Python environment and end")
     parser.add_argument("--monolith-build", default="monolith-2026.11.1", help="the monolith's x-build")
     parser.add_argument("--api-build", default="api-0.1.0", help="the new API's x-build")
     parser.add_argument("--ignore-stdin", action="store_true", help="stay when the standard input closes")
@@ -325,7 +326,15 @@ def arguments():
 
 def main():
     """Starts, says where, waits, stops."""
-    stack = Stack(arguments())
+    options = arguments()
+    if options.setup_only:
+        try:
+            set_up()
+        except Failed as failure:
+            say(f"stack: {failure}")
+            return 3
+        return 0
+    stack = Stack(options)
     wake, woken = socket.socketpair()
     woken.setblocking(False)
     signal.set_wakeup_fd(woken.fileno())
