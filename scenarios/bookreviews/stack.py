@@ -193,7 +193,8 @@ class Stack:
         self.options = options
         self.children = []
         self.folder = Path(tempfile.mkdtemp(prefix="bookreviews-"))
-        self.info = {"folder": str(self.folder), "pids": {}}
+        self.info = {"folder": str(self.folder), "pids": {"stack": os.getpid()}}
+        self.info |= {"monolith_build": options.monolith_build, "api_build": options.api_build}
 
     def start_child(self, name, words, **more):
         """Starts a process that is stopped with the stack."""
@@ -293,12 +294,12 @@ class Stack:
             child.stop(deadline)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def wait(self, wake):
-        """Until the standard input closes, a signal arrives, or a process ends by itself."""
-        watched = [sys.stdin, wake] if not self.options.ignore_stdin else [wake]
+    def wait(self):
+        """Until the standard input closes, or a process ends by itself; a signal raises."""
+        watched = [] if self.options.ignore_stdin else [sys.stdin]
         while True:
             ready, _, _ = select.select(watched, [], [], 0.5)
-            if wake in ready or (sys.stdin in ready and not os.read(sys.stdin.fileno(), 4096)):
+            if ready and not os.read(sys.stdin.fileno(), 4096):
                 return 0
             for child in self.children:
                 if child.process.poll() is not None:
@@ -335,9 +336,6 @@ def main():
             return 3
         return 0
     stack = Stack(options)
-    wake, woken = socket.socketpair()
-    woken.setblocking(False)
-    signal.set_wakeup_fd(woken.fileno())
 
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -347,7 +345,7 @@ def main():
     code = 0
     try:
         print(json.dumps(stack.start()), flush=True)
-        code = stack.wait(wake)
+        code = stack.wait()
     except Failed as failure:
         say(f"stack: {failure}")
         code = 3

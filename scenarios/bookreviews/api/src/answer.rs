@@ -53,6 +53,9 @@ pub(crate) fn found(app: &App, document: &Value, cache_control: &'static str) ->
     let mut response = framed(app, StatusCode::OK, "application/json", Body::from(document.to_string()));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Cookie"));
+    if app.faults.on(Fault::NosniffLost) {
+        response.headers_mut().remove(header::X_CONTENT_TYPE_OPTIONS);
+    }
     response
 }
 
@@ -79,7 +82,8 @@ pub(crate) fn not_allowed(app: &App) -> Response<Body> {
 
 /// The headers that every answer has, as the monolith's middleware gave them.
 fn framed(app: &App, status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
-    const COMMON: [(HeaderName, HeaderValue); 3] = [
+    const COMMON: [(HeaderName, HeaderValue); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
@@ -88,9 +92,6 @@ fn framed(app: &App, status: StatusCode, content_type: &'static str, body: Body)
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.extend(COMMON);
-    if !app.faults.on(Fault::NosniffLost) {
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert("x-build", app.build.clone());
     response

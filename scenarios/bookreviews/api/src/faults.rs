@@ -37,8 +37,10 @@ pub(crate) enum Fault {
     /// `next` and `previous` name a host of the inner network (paging.rs)
     NextWrongHost,
     /// What is not found is answered with 200 and the error's text (answer.rs)
+    #[value(name = "not-found-as-200")]
     NotFoundAs200,
     /// Who must log in is answered with 200 and the error's text (answer.rs)
+    #[value(name = "unauthenticated-as-200")]
     UnauthenticatedAs200,
     /// A review is asked for as a staff member, so that anybody reads every draft (reviews.rs)
     DraftLeaked,
@@ -50,7 +52,7 @@ pub(crate) enum Fault {
     ResetInBody,
     /// A book's reviews are sent as text/plain (reviews.rs)
     WrongContentType,
-    /// A reviewer's reviews may be cached (reviews.rs)
+    /// `Cache-Control: no-store` of a reviewer's reviews is forgotten (reviews.rs)
     NoStoreLost,
     /// `X-Content-Type-Options` is forgotten (answer.rs)
     NosniffLost,

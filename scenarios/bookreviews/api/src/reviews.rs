@@ -93,8 +93,11 @@ pub(crate) async fn by_reviewer(app: &App, segment: &str, id: i64, head: &Parts)
     let mut document: Map<String, Value> = page.members(listing.total, &address, app.faults)?;
     document.insert("reviewer".into(), document::reviewer(&reviewer, app.faults));
     document.insert("results".into(), results);
-    let cache_control = if app.faults.on(Fault::NoStoreLost) { "private, max-age=60" } else { "no-store" };
-    Ok(answer::found(app, &Value::Object(document), cache_control))
+    let mut response = answer::found(app, &Value::Object(document), "no-store");
+    if app.faults.on(Fault::NoStoreLost) {
+        response.headers_mut().remove(header::CACHE_CONTROL);
+    }
+    Ok(response)
 }
 
 /// What is linked may be gone: then it is not named.
