@@ -1,4 +1,8 @@
 //! The one test binary: every module says what it holds.
 
+// the store in one process: read back, idempotent, bounded, private, gaps
+mod store_durable;
+// batches and what must always hold of a store
+mod store_support;
 // the house's own rules: layering, headers, lengths
 mod tidy;
