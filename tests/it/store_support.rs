@@ -2,8 +2,8 @@
 
 use paritee::compare::{Kind, Place, Severity};
 use paritee::evidence::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source,
-    StoredAnswer, StoredRequest,
+    CellKey, Counts, EvidenceBatch, Exemplar, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source, StoredAnswer,
+    StoredRequest,
 };
 use paritee::exchange::ExchangeId;
 use paritee::judge::{SignatureId, Verdict};
@@ -54,7 +54,7 @@ pub(crate) fn exemplar(number: u64, body: usize) -> Exemplar {
         status: Some(200),
         failure: None,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: Some(noise(number * 2 + side, body)),
+        body: Some(noise(number.wrapping_mul(2) + side, body)),
         partial: true,
         body_length: body as u64,
         elapsed_us: 900,
@@ -126,7 +126,7 @@ pub(crate) fn add_mismatch(batch: &mut EvidenceBatch, id: SignatureId, number: u
     delta.last_seen_ms = delta.last_seen_ms.max(number);
     batch.exemplars.push((id, exemplar(number, body)));
     batch.counts.count_verdict(Verdict::Mismatch);
-    let cell = batch.cells.entry(cell_key("GET /api/review/{id}", 7)).or_insert_with(CellDelta::default);
+    let cell = batch.cells.entry(cell_key("GET /api/review/{id}", 7)).or_default();
     cell.marks.add(&marks);
     *cell.verdicts.entry("mismatch".to_owned()).or_default() += 1;
     batch.received_so_far += 1;
