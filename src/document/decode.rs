@@ -309,7 +309,7 @@ fn declared(bytes: &[u8], media: Media) -> Option<&'static Encoding> {
 }
 
 /// The `charset` parameter of a Content-Type, unquoted.
-pub(crate) fn charset_label(content_type: &str) -> Option<String> {
+fn charset_label(content_type: &str) -> Option<String> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']).to_owned())

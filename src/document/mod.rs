@@ -2,5 +2,5 @@
 
 mod decode;
 
+pub(crate) use decode::latin1;
 pub use decode::{DecodeError, Decoded, Media, decode};
-pub(crate) use decode::{charset_label, latin1};
