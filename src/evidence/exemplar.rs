@@ -5,6 +5,18 @@ use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
 
+/// How much of a body an exemplar keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StoreBodies {
+    /// Nothing.
+    None,
+    /// The differing parts and their surroundings.
+    #[default]
+    Differences,
+    /// All of it, up to the cap.
+    Full,
+}
+
 /// A request as it may be stored: secrets are typed tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRequest {
