@@ -6,5 +6,7 @@ mod store_crash;
 mod store_durable;
 // batches and what must always hold of a store
 mod store_support;
+// the example system: Django, gRPC, the new API, every planted fault
+mod example;
 // the house's own rules: layering, headers, lengths
 mod tidy;
