@@ -1,1 +1,6 @@
 //! A body as a tree: decode (content-encoding, charset), then parse by content type.
+
+mod decode;
+pub mod json;
+
+pub use decode::{DecodeError, Decoded, Media, decode};
