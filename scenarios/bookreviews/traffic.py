@@ -150,9 +150,10 @@ def main():
     if not (isbns and reviews and reviewers):
         print(json.dumps({"sent": client.sent, "errors": client.errors or ["the listings are empty"]}))
         return 1
-    requests = [*owned(isbns, reviews, reviewers, chance), *others(isbns, reviewers, chance), *writes()]
+    own = list(owned(isbns, reviews, reviewers, chance))
+    requests = [*own, *others(isbns, reviewers, chance), *writes()]
     while client.sent + len(requests) < options.requests:
-        requests.append(("GET", f"/api/review/{chance.choice(reviews)}"))
+        requests.append(chance.choice(own))
     chance.shuffle(requests)
     for request in requests:
         client.ask(*request)
