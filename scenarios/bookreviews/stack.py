@@ -29,6 +29,7 @@ MONOLITH = HERE / "monolith"
 PROTO = HERE / "proto"
 READY_S = 30
 STOP_S = 8
+PREFIX = "bookreviews-"
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -62,6 +63,14 @@ def run(words, what, **more):
     if done.returncode:
         raise Failed(f"{what} failed ({' '.join(map(str, words))}):\n{done.stdout[-4000:]}")
     return done.stdout
+
+
+def clear_left_over():
+    """Removes the folders of stacks that were killed."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
+        with contextlib.suppress(OSError), open(lock) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def set_up():
@@ -192,7 +201,11 @@ class Stack:
     def __init__(self, options):
         self.options = options
         self.children = []
-        self.folder = Path(tempfile.mkdtemp(prefix="bookreviews-"))
+        clear_left_over()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        # Held as long as this process lives: whoever can lock it knows that the folder is left over.
+        self.lock = open(self.folder / "lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.info = {"folder": str(self.folder), "pids": {"stack": os.getpid()}}
         self.info |= {"monolith_build": options.monolith_build, "api_build": options.api_build}
 

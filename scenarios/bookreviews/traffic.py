@@ -117,7 +117,7 @@ def owned(isbns, reviews, reviewers, random):
 def others(isbns, reviewers, random):
     """Requests to what stays with the monolith, or to nothing at all."""
     isbn = random.choice(isbns)
-    for target in ["/", "/api/books/", "/api/books/?page=2", "/api/whoami", "/api/top-rated/", "/api/search/?q=the",
+    for target in ["/", "/app", "/api/books/", "/api/books/?page=2", "/api/whoami", "/api/top-rated/", "/api/search/?q=the",
                    "/api/search/?q=%E6%BA%90", "/feed.atom", "/export/reviews.csv", f"/books/{isbn}/reviews/",
                    f"/reviewers/{random.choice(reviewers)}/reviews/", f"/isbn/{isbn}", f"/covers/{isbn}.png",
                    "/api/nothing", "/nothing", "/api/review/abc", f"/api/book/{isbn}/reviews", "/api/review/"]:
@@ -132,6 +132,8 @@ def writes():
     as_json = {"Content-Type": "application/json"}
     yield "POST", "/api/login", json.dumps({"username": "ada", "password": "wrong"}), as_json
     yield "POST", "/api/login", "{", as_json
+    yield "POST", "/api/reviews/", json.dumps({"isbn": "9780156027601", "stars": 5, "content": "anonymous"}), as_json
+    yield "DELETE", "/api/review/1", "", as_json
     yield "POST", "/api/logout", "", as_json
 
 
@@ -150,9 +152,10 @@ def main():
     if not (isbns and reviews and reviewers):
         print(json.dumps({"sent": client.sent, "errors": client.errors or ["the listings are empty"]}))
         return 1
-    requests = [*owned(isbns, reviews, reviewers, chance), *others(isbns, reviewers, chance), *writes()]
+    own = list(owned(isbns, reviews, reviewers, chance))
+    requests = [*own, *others(isbns, reviewers, chance), *writes()]
     while client.sent + len(requests) < options.requests:
-        requests.append(("GET", f"/api/review/{chance.choice(reviews)}"))
+        requests.append(chance.choice(own))
     chance.shuffle(requests)
     for request in requests:
         client.ask(*request)

@@ -72,10 +72,10 @@ pub(crate) fn refused(app: &App, refusal: Refusal) -> Response<Body> {
     response
 }
 
-/// An owned path with another method than GET.
-pub(crate) fn not_allowed(app: &App) -> Response<Body> {
+/// An owned path with a method that it does not know.
+pub(crate) fn not_allowed(app: &App, allowed: &'static str) -> Response<Body> {
     let mut response = framed(app, StatusCode::METHOD_NOT_ALLOWED, "text/html; charset=utf-8", Body::empty());
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
 }

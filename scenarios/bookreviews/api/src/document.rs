@@ -104,3 +104,53 @@ fn reviewer_link(user: Option<&User>, faults: Faults) -> Value {
         None => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn review(content: &str, summary: Option<&str>) -> Review {
+        Review { content: content.into(), summary: summary.map(str::to_owned), ..Review::default() }
+    }
+
+    fn shown(content: &str, written: Option<&str>, faults: &[Fault]) -> String {
+        summary(&review(content, written), Faults::new(faults))
+    }
+
+    #[test]
+    fn the_summary_falls_back_to_fifty_characters_and_dots() {
+        let long = "é".repeat(60);
+        assert_eq!(shown(&long, None, &[]), "é".repeat(50) + "...");
+        assert_eq!(shown(&long, Some(""), &[]), "é".repeat(50) + "...");
+        assert_eq!(shown("short", None, &[]), "short...");
+        assert_eq!(shown("short", Some(" "), &[]), " ");
+    }
+
+    #[test]
+    fn the_cut_parts_a_letter_from_its_accent_as_python_does() {
+        let content = "C".repeat(49) + "e\u{301}tait";
+        assert_eq!(shown(&content, None, &[]), "C".repeat(49) + "e...");
+    }
+
+    #[test]
+    fn mistakes_change_what_they_name_and_nothing_else() {
+        assert_eq!(shown("short", Some(""), &[Fault::SummaryOnlyNull]), "");
+        assert_eq!(shown("short", None, &[Fault::SummaryOnlyNull]), "short...");
+        assert_eq!(shown(&"é".repeat(60), None, &[Fault::SummaryByBytes]), "é".repeat(25) + "...");
+        assert_eq!(created_at("2025-08-29T02:00:00-03:30", Faults::new(&[Fault::OffsetLost])), "2025-08-29T02:00:00Z");
+        assert_eq!(created_at("2025-08-29T02:00:00-03:30", Faults::default()), "2025-08-29T02:00:00-03:30");
+    }
+
+    #[test]
+    fn a_deleted_account_shows_no_name() {
+        let user = |display_name: &str, deleted| User {
+            username: "ada".into(),
+            display_name: display_name.into(),
+            deleted,
+            ..User::default()
+        };
+        assert_eq!(display_name(&user("Ada", false), Faults::default()), "Ada");
+        assert_eq!(display_name(&user("", false), Faults::default()), "ada");
+        assert_eq!(display_name(&user("Ada", true), Faults::default()), "deleted user");
+    }
+}

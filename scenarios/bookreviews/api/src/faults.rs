@@ -44,11 +44,11 @@ pub(crate) enum Fault {
     UnauthenticatedAs200,
     /// A review is asked for as a staff member, so that anybody reads every draft (reviews.rs)
     DraftLeaked,
-    /// One review in nine takes six seconds (reviews.rs)
+    /// One review in eighteen takes eight seconds (reviews.rs)
     Slow,
-    /// One review in nine stops in the middle of its body and stays open (reviews.rs)
+    /// One review in eighteen stops in the middle of its body and stays open (reviews.rs)
     HangInBody,
-    /// One review in nine ends with a reset connection in the middle of its body (reviews.rs)
+    /// One review in eighteen ends with a reset connection in the middle of its body (reviews.rs)
     ResetInBody,
     /// A book's reviews are sent as text/plain (reviews.rs)
     WrongContentType,

@@ -19,8 +19,8 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
-/// For one internal call.
-const DEADLINE: Duration = Duration::from_secs(3);
+/// For one internal call; an owned route makes two rounds of them at most.
+const DEADLINE: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// Who asks.

@@ -31,7 +31,9 @@ async fn monolith(State(app): Shared, request: Request<Body>) -> Response<Body> 
 async fn review(State(app): Shared, segment: Segment, request: Request<Body>) -> Response<Body> {
     match segment.ok().and_then(|Path(text)| id_of(&text)) {
         None => app.proxy.forward(&app, request).await,
-        Some(_) if request.method() != Method::GET => not_allowed(&app),
+        // Writing stays with the monolith.
+        Some(_) if [Method::PATCH, Method::DELETE].contains(request.method()) => app.proxy.forward(&app, request).await,
+        Some(_) if request.method() != Method::GET => not_allowed(&app, "GET, PATCH, DELETE"),
         Some(id) => reviews::one(&app, id).await.unwrap_or_else(|refusal| refused(&app, refusal)),
     }
 }
@@ -40,7 +42,7 @@ async fn by_book(State(app): Shared, segment: Segment, request: Request<Body>) -
     match segment {
         Ok(Path(isbn)) if is_isbn(&isbn) => {
             if request.method() != Method::GET {
-                return not_allowed(&app);
+                return not_allowed(&app, "GET");
             }
             let (head, _) = request.into_parts();
             reviews::by_book(&app, isbn, &head).await.unwrap_or_else(|refusal| refused(&app, refusal))
@@ -52,7 +54,7 @@ async fn by_book(State(app): Shared, segment: Segment, request: Request<Body>) -
 async fn by_reviewer(State(app): Shared, segment: Segment, request: Request<Body>) -> Response<Body> {
     match segment.ok().and_then(|Path(text)| id_of(&text).map(|id| (text, id))) {
         None => app.proxy.forward(&app, request).await,
-        Some(_) if request.method() != Method::GET => not_allowed(&app),
+        Some(_) if request.method() != Method::GET => not_allowed(&app, "GET"),
         Some((text, id)) => {
             let (head, _) = request.into_parts();
             reviews::by_reviewer(&app, &text, id, &head).await.unwrap_or_else(|refusal| refused(&app, refusal))

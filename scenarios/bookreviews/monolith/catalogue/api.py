@@ -2,15 +2,13 @@
 from django.db.models import Avg, Count, Q
 from django.http import Http404, JsonResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods
 
+from . import writing
+from .callers import caller_id
 from .models import Book, Review, User, isbn_key
 from .paging import page_of
-
-
-def caller_id(request):
-    """The id of the user who asks; None for anonymous."""
-    return request.user.pk if request.user.is_authenticated else None
 
 
 def answer(document, cache_control):
@@ -64,7 +62,13 @@ def find_book(isbn):
         raise Http404("book not found") from None
 
 
-@require_GET
+@csrf_exempt
+@require_http_methods(["GET", "PATCH", "DELETE"])
+def review(request, review_id):
+    """One review: read, changed or deleted. The front end sends JSON from the same site; the session cookie is Lax."""
+    return {"GET": read_review, "PATCH": writing.change, "DELETE": writing.delete}[request.method](request, review_id)
+
+
 def read_review(request, review_id):
     """One review. A draft is for its writer and for staff."""
     caller = caller_id(request)

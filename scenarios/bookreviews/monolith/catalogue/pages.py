@@ -33,6 +33,12 @@ def home(request):
 
 
 @require_safe
+def front_end(request):
+    """The single page that reads and writes through the JSON API."""
+    return render(request, "catalogue/app.html")
+
+
+@require_safe
 def reviews_by_book(request, isbn):
     """The reviews of a book as a page."""
     book = find_book(isbn)
