@@ -16,7 +16,6 @@ mod source;
 pub use exit::Exit;
 
 use clap::{Parser, Subcommand};
-use failure::Failure;
 
 const EXIT_CODES: &str = "Exit codes:\n  \
     0    parity, gate passed, or printed\n  \
