@@ -10,6 +10,6 @@ mod mark;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use cell::{CellDelta, CellKey, Distinct, Histogram};
-pub use exemplar::{Exemplar, StoredAnswer, StoredDifference, StoredRequest};
+pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};

@@ -1,12 +1,30 @@
 //! The only room that says `sled`: batches in, queries out, versions, recovery.
 //!
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
+//! A batch is applied whole or not at all, and once.
 
-use crate::evidence::{EvidenceBatch, Exemplar, Ledger, MarkCounts, SignatureFacts, Source};
+mod cells;
+mod disk;
+mod gap;
+mod handle;
+mod index;
+mod keys;
+mod open;
+mod read;
+mod record;
+mod salvage;
+mod state;
+mod sync;
+mod writer;
+
+pub use handle::StoreHandle;
+pub use read::AtRest;
+
+use crate::evidence::{Ledger, MarkCounts, SignatureFacts};
 use crate::judge::SignatureId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -77,31 +95,19 @@ pub struct SignatureRecord {
     pub exemplars: usize,
 }
 
-/// A store at rest, opened for queries alone: nothing in it is changed.
-pub struct AtRest {}
-
-impl AtRest {
-    /// Opens a directory that no tee has open.
-    pub fn open(_dir: &Path) -> Result<AtRest, StoreError> {
-        todo!("store")
-    }
-    /// The account, with the gap of an unclean stop.
-    pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        todo!("store")
-    }
-    /// Every signature, worst severity first, then by count.
-    pub fn signatures(&self) -> Result<Vec<SignatureRecord>, StoreError> {
-        todo!("store")
-    }
-    /// A signature's exemplars, in order of their hash.
-    pub fn exemplars(&self, _id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
-        todo!("store")
-    }
+/// What the bounds of the tables kept out, counted since the store began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Exchanges of signatures that no longer found a place.
+    #[serde(default)]
+    pub signatures: u64,
+    /// Exemplars of such signatures, and exemplars too large to store.
+    #[serde(default)]
+    pub exemplars: u64,
+    /// Cells of the oldest hours that made room for new ones.
+    #[serde(default)]
+    pub cells: u64,
 }
-
-/// The writer's handle: cheap to clone, used by the shadow side (offers) and the admin side (reads).
-#[derive(Clone)]
-pub struct StoreHandle {}
 
 /// What opening for writing found.
 #[derive(Debug)]
@@ -110,50 +116,4 @@ pub struct Opened {
     pub set_aside: Option<(PathBuf, u64, u64)>,
     /// The account so far: what a live ledger starts from.
     pub ledger: Ledger,
-}
-
-impl StoreHandle {
-    /// Opens (or creates) the store and starts its writer thread at the given niceness. `source.tee` is used where the
-    /// store has none yet; the store's own tee id comes back in [`StoreHandle::source`].
-    pub fn start(
-        _dir: &Path,
-        _options: &Options,
-        _incarnation: u64,
-        _now_ms: u64,
-        _nice: i32,
-    ) -> Result<(StoreHandle, Opened), StoreError> {
-        todo!("store")
-    }
-    /// Who writes.
-    pub fn source(&self) -> Source {
-        todo!("store")
-    }
-    /// Hands a batch over; never waits. A full queue gives it back, to be merged with the next.
-    pub fn offer(&self, _batch: EvidenceBatch) -> Result<(), Box<EvidenceBatch>> {
-        todo!("store")
-    }
-    /// Waits until everything offered so far is durable (or has failed), at most this long; true when it is.
-    pub fn settle(&self, _at_most: Duration) -> bool {
-        todo!("store")
-    }
-    /// The durable account (without what is in flight).
-    pub fn ledger(&self) -> Ledger {
-        todo!("store")
-    }
-    /// Every signature, worst severity first, then by count.
-    pub fn signatures(&self) -> Vec<SignatureRecord> {
-        todo!("store")
-    }
-    /// A signature's exemplars, in order of their hash.
-    pub fn exemplars(&self, _id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
-        todo!("store")
-    }
-    /// The last error of the writer, where the store does not take writes at present.
-    pub fn failing(&self) -> Option<String> {
-        todo!("store")
-    }
-    /// Writes what is left, notes the clean stop, syncs and ends the thread; at most this long.
-    pub fn close(&self, _at_most: Duration) -> bool {
-        todo!("store")
-    }
 }

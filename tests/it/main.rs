@@ -1,4 +1,12 @@
 //! The one test binary: every module says what it holds.
 
+// kill -9 under load: nothing acknowledged is lost
+mod store_crash;
+// the store in one process: read back, idempotent, bounded, private, gaps
+mod store_durable;
+// batches and what must always hold of a store
+mod store_support;
+// the example system: Django, gRPC, the new API, every planted fault
+mod example;
 // the house's own rules: layering, headers, lengths
 mod tidy;
