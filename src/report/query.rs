@@ -291,3 +291,104 @@ fn member<'a>(text: &'a str, steps: &mut Vec<Step>) -> Option<&'a str> {
 fn named(name: &str) -> Step {
     if name == "*" { Step::Any } else { Step::Name(name.to_owned()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{MarkCounts, SignatureFacts};
+    use crate::judge::SignatureId;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn record(place: Place, path: &str) -> SignatureRecord {
+        let facts = SignatureFacts {
+            route: "GET /api/review/{id}".into(),
+            inferred: false,
+            place,
+            path: path.into(),
+            kind: Kind::Value,
+            detail: None,
+            shape: "string→null".into(),
+            severity: Severity::High,
+        };
+        SignatureRecord {
+            id: SignatureId(0x4f1c_0000_0000_0001),
+            facts,
+            count: 3,
+            marks: MarkCounts::default(),
+            first_seen_ms: NOW - 7_200_000,
+            last_seen_ms: NOW - 1_800_000,
+            status: "open".into(),
+            candidate_versions: ["2026.11.1".to_owned()].into(),
+            exemplars: 1,
+        }
+    }
+    fn keeps(query: &str, record: &SignatureRecord) -> bool {
+        Query::parse(query).unwrap_or_else(|error| panic!("{query}: {error}")).keeps(record, NOW)
+    }
+
+    #[test]
+    fn terms_of_one_key_are_choices_and_keys_must_all_hold() {
+        let record = record(Place::Body, "/items/*/id");
+        for kept in [
+            "",
+            "route:\"GET /api/review/{id}\"",
+            "route:/api/review/{id}",
+            "severity:high status:open in:body kind:value",
+            "severity:low severity:high",
+            "since:1h",
+            "since:2026-01-01T00:00:00Z",
+            "version:2026.11.1 new-since:2026.10.9",
+            "id:4f1c",
+        ] {
+            assert!(keeps(kept, &record), "{kept}");
+        }
+        for left_out in
+            ["route:/api/review", "severity:low", "severity:high kind:type", "since:10m", "new-since:2026.11.1", "id:5"]
+        {
+            assert!(!keeps(left_out, &record), "{left_out}");
+        }
+    }
+
+    #[test]
+    fn paths_fit_generalised_places() {
+        let body = record(Place::Body, "/items/*/id");
+        for kept in
+            ["$.items[*].id", "$.items[3].id", "$..id", "$['items'][*]['id']", "/items/*/id", "/items/0/id", "$.*.*.id"]
+        {
+            assert!(keeps(&format!("path:\"{kept}\""), &body), "{kept}");
+        }
+        for left_out in ["$.items", "$.items[*]", "$.id", "location", "$"] {
+            assert!(!keeps(&format!("path:{left_out}"), &body), "{left_out}");
+        }
+        let header = record(Place::Header, "location");
+        assert!(keeps("path:Location", &header) && !keeps("path:$.location", &header));
+    }
+
+    #[test]
+    fn what_does_not_read_says_where_and_what_is_allowed() {
+        for (query, column, word) in [
+            ("severity:hgh", 10, "critical"),
+            ("in:body sverity:high", 9, "did you mean `severity`"),
+            ("high", 1, "severity:"),
+            ("route:\"GET /x", 7, "quote"),
+            ("kind:", 6, "says nothing"),
+            ("path:$.a[", 6, "JSONPath"),
+            ("since:1w", 7, "7d"),
+            ("ä:1 kind:x", 1, "unknown key"),
+        ] {
+            let error = Query::parse(query).unwrap_err();
+            assert_eq!(error.column, column, "{query}: {error}");
+            assert!(error.to_string().contains(word), "{query}: {error}");
+        }
+        assert!(Query::parse(&"a".repeat(5_000)).is_err());
+    }
+
+    #[test]
+    fn a_shell_that_took_the_quotes_away_is_understood() {
+        let words = ["route:GET /api/review/{id}".to_owned(), "kind:value".to_owned()];
+        assert_eq!(Query::text(&words), "route:\"GET /api/review/{id}\" kind:value");
+        let one_word = ["severity:high kind:value".to_owned()];
+        assert_eq!(Query::from_words(&one_word), Query::parse("severity:high kind:value"));
+    }
+}
