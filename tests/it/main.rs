@@ -1,5 +1,9 @@
 //! The one test binary: every module says what it holds.
 
+// report, show and ledger by the built binary over a store at rest
+mod cli_store;
+// every refused config says where, what and what else
+mod config_errors;
 // kill -9 under load: nothing acknowledged is lost
 mod store_crash;
 // damaged files: set aside, salvaged, counted
