@@ -1,0 +1,3 @@
+//! The judge as a whole: precedence, symmetry, and hostile input.
+
+use super::*;
