@@ -16,5 +16,9 @@ mod store_full;
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault
 mod example;
+// the judge by example: two answers and rules in, a judgement out
+mod judge_cases;
+// comparison cases drawn from other projects' tests
+mod shared_cases;
 // the house's own rules: layering, headers, lengths
 mod tidy;
