@@ -32,7 +32,7 @@ pub struct RouteTable {
 impl RouteTable {
     /// The declared route of a request, by its host (lower case, without a port), method and path.
     pub fn find(&self, _host: Option<&str>, _method: &http::Method, _path: &str) -> Option<RouteIndex> {
-        todo!("config")
+        None
     }
     /// What the config says of it.
     pub fn get(&self, _index: RouteIndex) -> &RouteConfig {

@@ -63,6 +63,25 @@ pub struct Context {
 }
 
 /// Judges one exchange under the rules of its route.
-pub fn judge(_exchange: &Exchange, _rules: &RuleSet, _context: &Context) -> Judgement {
-    todo!("core")
+pub fn judge(exchange: &Exchange, _rules: &RuleSet, _context: &Context) -> Judgement {
+    use crate::exchange::{Body, Provenance};
+    if exchange.provenance == Provenance::Proxied {
+        return Judgement::undecided(Verdict::Vacuous(Vacuous::Proxied));
+    }
+    let (a, b) = (exchange.primary.outcome.response(), exchange.candidate.outcome.response());
+    let verdict = match (a, b) {
+        (None, None) => Verdict::Vacuous(Vacuous::BothFailed),
+        (None, _) => Verdict::Inconclusive(Inconclusive::PrimaryAborted),
+        (_, None) => Verdict::Mismatch,
+        (Some(a), Some(b)) => {
+            let same = a.status == b.status
+                && match (&a.body, &b.body) {
+                    (Body::Complete(a), Body::Complete(b)) => a.same_bytes(b),
+                    (Body::Truncated { digest: a, .. }, Body::Truncated { digest: b, .. }) => a == b,
+                    _ => false,
+                };
+            if same { Verdict::Match } else { Verdict::Mismatch }
+        }
+    };
+    Judgement::undecided(verdict)
 }
