@@ -22,7 +22,7 @@ impl Budget {
     /// One more exchange that starts with this many bytes.
     pub(super) fn admit(self: &Arc<Self>, bytes: usize, probe: bool) -> Result<Permit, NotMirrored> {
         // From here on the permit gives back what it took, the probe included.
-        let mut permit = Permit { budget: self.clone(), bytes: 0, probe };
+        let mut permit = Permit { hold: Hold { budget: self.clone(), bytes: 0 }, probe };
         if self.exchanges.fetch_add(1, Relaxed) >= self.max_exchanges {
             return Err(NotMirrored::InFlight);
         }
@@ -34,14 +34,13 @@ impl Budget {
     }
 }
 
-/// The right to be in flight; dropped, it is given back.
-pub struct Permit {
+/// Bytes held; dropped, they are given back.
+pub struct Hold {
     budget: Arc<Budget>,
     bytes: usize,
-    probe: bool,
 }
 
-impl Permit {
+impl Hold {
     /// Holds more bytes; false when there is no room, and then nothing more is held.
     pub fn charge(&mut self, bytes: usize) -> bool {
         if bytes == 0 {
@@ -53,6 +52,33 @@ impl Permit {
         }
         self.bytes += bytes;
         true
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.budget.bytes.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// The right to be in flight; dropped, it is given back.
+pub struct Permit {
+    hold: Hold,
+    probe: bool,
+}
+
+impl Permit {
+    /// Holds more bytes; false when there is no room, and then nothing more is held.
+    pub fn charge(&mut self, bytes: usize) -> bool {
+        self.hold.charge(bytes)
+    }
+    /// For bytes of the same exchange that are held elsewhere for now.
+    pub fn hold(&self) -> Hold {
+        Hold { budget: self.hold.budget.clone(), bytes: 0 }
+    }
+    /// Takes over what was held elsewhere.
+    pub fn absorb(&mut self, hold: &mut Hold) {
+        self.hold.bytes += std::mem::take(&mut hold.bytes);
     }
     /// True for the request by which a half-open breaker looks whether the candidate is back.
     pub(super) fn is_probe(&self) -> bool {
@@ -66,10 +92,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.exchanges.fetch_sub(1, Relaxed);
-        self.budget.bytes.fetch_sub(self.bytes, Relaxed);
+        self.hold.budget.exchanges.fetch_sub(1, Relaxed);
         if self.probe {
-            self.budget.breaker.abandon_probe(std::time::Instant::now());
+            self.hold.budget.breaker.abandon_probe(std::time::Instant::now());
         }
     }
 }

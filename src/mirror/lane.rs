@@ -165,6 +165,10 @@ impl Lane {
             refused.iter().for_each(|_| tally.counts.count_not_judged(NotJudged::Queue));
         }
     }
+    /// True once a stop was asked for.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Relaxed)
+    }
     /// One more client connection.
     pub fn connection_opened(&self) {
         self.shared.connections.fetch_add(1, Relaxed);

@@ -7,13 +7,13 @@ use crate::exchange::ExchangeId;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// Primary leg: one line for each tee on the way.
-pub const HOP: HeaderName = HeaderName::from_static("x-paritee-hop");
+pub(super) const HOP: HeaderName = HeaderName::from_static("x-paritee-hop");
 /// Candidate leg: `id.expiry.mac`.
-pub const EXCHANGE: HeaderName = HeaderName::from_static("x-paritee-exchange");
+pub(super) const EXCHANGE: HeaderName = HeaderName::from_static("x-paritee-exchange");
 /// An answer given to the candidate: `id.mac`.
 pub const ECHO: HeaderName = HeaderName::from_static("x-paritee-echo");
 /// Candidate leg: for people and logs.
-pub const SHADOW: HeaderName = HeaderName::from_static("x-shadow-request");
+pub(super) const SHADOW: HeaderName = HeaderName::from_static("x-shadow-request");
 
 /// One tee's markers.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ mod shadow;
 mod shared;
 
 pub use admission::Facts;
-pub use budget::Permit;
+pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
 pub use lane::{Job, Lane, flush_when_parked};
 pub use markers::{ECHO, Markers};
