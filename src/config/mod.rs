@@ -2,8 +2,20 @@
 //!
 //! Refuse early, name the key, point at the span. No `Option` without a meaning.
 
+mod address;
+mod error;
+mod load;
+mod raw;
+mod raw_rule;
+mod resolve;
 mod routes;
+mod rule;
+mod sections;
+mod source;
+mod spelling;
 
+pub use error::{ConfigError, Place};
+pub use load::{load, secret_key};
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 
 use crate::judge::Context;
@@ -12,6 +24,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What the command line says; each flag wins over the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--listen ADDR`.
+    pub listen: Option<String>,
+    /// `--primary URL`.
+    pub primary: Option<String>,
+    /// `--candidate URL`.
+    pub candidate: Option<String>,
+    /// `--admin ADDR`.
+    pub admin: Option<String>,
+    /// `--store DIR`.
+    pub store: Option<PathBuf>,
+    /// `--workers N`.
+    pub workers: Option<usize>,
+}
 
 /// One side's address and patience.
 #[derive(Clone, Debug)]

@@ -112,3 +112,24 @@ pub struct Exemplar {
     #[serde(default)]
     pub candidate_version: Option<String>,
 }
+
+/// Decides which exchanges stand for a signature: of all that were seen, those with the lowest ranks are kept ("bottom k"),
+/// so that any two parts of the traffic, merged in any order, keep the same exemplars. XXH3-64 with a fixed seed over the
+/// id's big-endian bytes; the same in every process and every version, since stored exemplars are ordered by it.
+pub fn exemplar_rank(exchange: ExchangeId) -> u64 {
+    const SEED: u64 = 0x7061_7269_7465_6531;
+    xxhash_rust::xxh3::xxh3_64_with_seed(&exchange.0.to_be_bytes(), SEED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_stay_as_they_were_when_the_first_store_was_written() {
+        assert_eq!(
+            [0, 1, u128::MAX].map(|id| exemplar_rank(ExchangeId(id))),
+            [1453286362328168948, 12859337688666800899, 1916886692183163071]
+        );
+    }
+}

@@ -1,12 +1,30 @@
 //! The only room that says `sled`: batches in, queries out, versions, recovery.
 //!
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
+//! A batch is applied whole or not at all, and once.
 
-use crate::evidence::{EvidenceBatch, Exemplar, Ledger, MarkCounts, SignatureFacts, Source};
+mod cells;
+mod disk;
+mod gap;
+mod handle;
+mod index;
+mod keys;
+mod open;
+mod read;
+mod record;
+mod salvage;
+mod state;
+mod sync;
+mod writer;
+
+pub use handle::StoreHandle;
+pub use read::AtRest;
+
+use crate::evidence::{Ledger, MarkCounts, SignatureFacts};
 use crate::judge::SignatureId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -77,33 +95,18 @@ pub struct SignatureRecord {
     pub exemplars: usize,
 }
 
-/// A store at rest, opened for queries alone: nothing in it is changed.
-pub struct AtRest {}
-
-impl AtRest {
-    /// Opens a directory that no tee has open.
-    pub fn open(_dir: &Path) -> Result<AtRest, StoreError> {
-        todo!("store")
-    }
-    /// The account, with the gap of an unclean stop.
-    pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        todo!("store")
-    }
-    /// Every signature, worst severity first, then by count.
-    pub fn signatures(&self) -> Result<Vec<SignatureRecord>, StoreError> {
-        todo!("store")
-    }
-    /// A signature's exemplars, in order of their hash.
-    pub fn exemplars(&self, _id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
-        todo!("store")
-    }
-}
-
-/// The writer's handle. Stand-in: in memory.
-#[derive(Clone)]
-pub struct StoreHandle {
-    state: std::sync::Arc<parking_lot::Mutex<Ledger>>,
-    incarnation: u64,
+/// What the bounds of the tables kept out, counted since the store began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Exchanges of signatures that no longer found a place.
+    #[serde(default)]
+    pub signatures: u64,
+    /// Exemplars of such signatures, and exemplars too large to store.
+    #[serde(default)]
+    pub exemplars: u64,
+    /// Cells of the oldest hours that made room for new ones.
+    #[serde(default)]
+    pub cells: u64,
 }
 
 /// What opening for writing found.
@@ -113,45 +116,4 @@ pub struct Opened {
     pub set_aside: Option<(PathBuf, u64, u64)>,
     /// The account so far: what a live ledger starts from.
     pub ledger: Ledger,
-}
-
-#[allow(missing_docs)]
-impl StoreHandle {
-    pub fn start(
-        _dir: &Path,
-        _options: &Options,
-        incarnation: u64,
-        _now_ms: u64,
-        _nice: i32,
-    ) -> Result<(StoreHandle, Opened), StoreError> {
-        let opened = Opened { set_aside: None, ledger: Ledger::default() };
-        Ok((StoreHandle { state: Default::default(), incarnation }, opened))
-    }
-    pub fn source(&self) -> Source {
-        Source { tee: 1, incarnation: self.incarnation }
-    }
-    pub fn offer(&self, batch: EvidenceBatch) -> Result<(), Box<EvidenceBatch>> {
-        let mut state = self.state.lock();
-        state.counts.add(&batch.counts);
-        state.durable_seq += 1;
-        Ok(())
-    }
-    pub fn settle(&self, _at_most: Duration) -> bool {
-        true
-    }
-    pub fn ledger(&self) -> Ledger {
-        self.state.lock().clone()
-    }
-    pub fn signatures(&self) -> Vec<SignatureRecord> {
-        Vec::new()
-    }
-    pub fn exemplars(&self, _id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
-        Ok(Vec::new())
-    }
-    pub fn failing(&self) -> Option<String> {
-        None
-    }
-    pub fn close(&self, _at_most: Duration) -> bool {
-        true
-    }
 }

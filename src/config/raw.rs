@@ -1,0 +1,275 @@
+//! The config as typed: every section and key, unknown ones refused. What it means is decided in `resolve`.
+
+use super::raw_rule::RawRule;
+use serde::Deserialize;
+use std::fmt;
+use toml::Spanned;
+
+/// A string with its place in the file.
+pub(super) type Text = Spanned<String>;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    pub(super) listen: Option<Text>,
+    pub(super) admin: Option<Text>,
+    pub(super) admin_token: Option<Text>,
+    pub(super) workers: Option<Spanned<i64>>,
+    pub(super) upstreams: Option<RawUpstreams>,
+    pub(super) mirror: RawMirror,
+    pub(super) confirm: Option<RawConfirm>,
+    pub(super) compare: RawCompare,
+    pub(super) redact: RawRedact,
+    pub(super) store: RawStore,
+    pub(super) principal: Vec<RawPrincipal>,
+    pub(super) role: Vec<RawRole>,
+    pub(super) rule: Vec<RawRule>,
+    pub(super) route: Vec<RawRoute>,
+    pub(super) gate: Vec<RawGate>,
+}
+
+/// `[upstreams]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawUpstreams {
+    pub(super) primary: Option<RawUpstream>,
+    pub(super) candidate: Option<RawUpstream>,
+    pub(super) secondary: Option<RawUpstream>,
+}
+
+/// `[upstreams.primary]` and its like.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUpstream {
+    pub(super) url: Text,
+    pub(super) timeout: Option<Text>,
+    pub(super) connect_timeout: Option<Text>,
+    pub(super) version_header: Option<Text>,
+}
+
+/// `[mirror]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMirror {
+    pub(super) percent: Option<Spanned<Scalar>>,
+    pub(super) key: Option<Text>,
+    pub(super) methods: Option<Vec<Text>>,
+    pub(super) shadow_nice: Option<Spanned<i64>>,
+    pub(super) rate: Option<Text>,
+    pub(super) burst: Option<Spanned<i64>>,
+    pub(super) max_in_flight: Option<Spanned<i64>>,
+    pub(super) max_in_flight_bytes: Option<Spanned<Scalar>>,
+    pub(super) max_body: Option<Spanned<Scalar>>,
+    pub(super) breaker: RawBreaker,
+    pub(super) back_off: Option<RawBackOff>,
+    pub(super) session: Option<RawSession>,
+}
+
+/// `breaker = { … }`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBreaker {
+    pub(super) failures: Option<Spanned<i64>>,
+    pub(super) window: Option<Text>,
+    pub(super) cooldown: Option<Text>,
+    pub(super) probe_timeout: Option<Text>,
+}
+
+/// `back_off = { … }`: read, not acted on yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawBackOff {
+    pub(super) primary_slower_by: Spanned<f64>,
+}
+
+/// `[mirror.session]`: read, not acted on yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawSession {
+    pub(super) cookie: Text,
+    #[serde(default)]
+    pub(super) establish: Vec<Text>,
+    pub(super) bridge: Option<Text>,
+}
+
+/// `[confirm]`: read, not acted on yet.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawConfirm {
+    pub(super) after: Vec<Text>,
+    pub(super) budget: Option<Text>,
+}
+
+/// `[compare]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCompare {
+    pub(super) headers: Option<OneOrMany>,
+    pub(super) ignore_headers: Vec<Text>,
+}
+
+/// `[redact]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRedact {
+    pub(super) headers: Option<Vec<Text>>,
+    pub(super) paths: Option<Vec<Text>>,
+    pub(super) key_file: Option<Text>,
+    pub(super) shapes: Option<Vec<Text>>,
+    pub(super) store_bodies: Option<Text>,
+}
+
+/// `[store]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStore {
+    pub(super) dir: Option<Text>,
+    pub(super) cache: Option<Spanned<Scalar>>,
+    pub(super) exemplars: Option<Spanned<i64>>,
+}
+
+/// `[[principal]]`: read, not acted on yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawPrincipal {
+    pub(super) class: Text,
+    pub(super) when: Option<RawWhen>,
+    pub(super) subject: Option<RawClaim>,
+    #[serde(default)]
+    pub(super) owner_paths: Vec<Text>,
+}
+
+/// `when = { claim, equals }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawWhen {
+    pub(super) claim: Text,
+    pub(super) equals: Option<Spanned<Scalar>>,
+}
+
+/// `subject = { claim }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawClaim {
+    pub(super) claim: Text,
+}
+
+/// `[[role]]`: its name counts, the rest is read, not acted on yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRole {
+    pub(super) name: Text,
+    #[serde(default)]
+    pub(super) depends_on: Vec<Text>,
+}
+
+/// `[[route]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRoute {
+    #[serde(rename = "match")]
+    pub(super) pattern: Text,
+    pub(super) role: Option<Text>,
+    pub(super) owner: Option<Text>,
+    pub(super) mirror: Option<Text>,
+    pub(super) split_by: Option<Text>,
+    #[serde(default)]
+    pub(super) rule: Vec<RawRule>,
+    #[serde(default)]
+    pub(super) branch: Vec<RawBranch>,
+}
+
+/// `[[route.branch]]`: read, not acted on yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawBranch {
+    pub(super) name: Text,
+    pub(super) when: Text,
+    pub(super) min: Option<Spanned<u64>>,
+}
+
+/// `[[gate]]`: read, not acted on yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
+pub(super) struct RawGate {
+    pub(super) name: Text,
+    pub(super) mismatch_rate_below: Option<f64>,
+    pub(super) confidence: Option<f64>,
+    pub(super) max_age: Option<Text>,
+    pub(super) max_unjudged_share: Option<f64>,
+    pub(super) open_signatures: Option<u64>,
+    pub(super) evidence_from: Option<Text>,
+    pub(super) latency_p95_ratio_below: Option<f64>,
+}
+
+/// A string or a number, for settings that read well as either (`"16MiB"` or `16777216`).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Scalar {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Scalar;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a number")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text.to_owned()))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Integer(number))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar::Integer(i64::try_from(number).unwrap_or(i64::MAX)))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Float(number))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A string or a list of strings (`key = "$.id"`, `headers = ["x-a", "x-b"]`).
+#[derive(Clone, Debug)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<Text>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<OneOrMany, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+                let mut many = Vec::new();
+                while let Some(text) = list.next_element::<Text>()? {
+                    many.push(text);
+                }
+                Ok(OneOrMany::Many(many))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}

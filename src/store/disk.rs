@@ -1,0 +1,179 @@
+//! sled as the rest of the room sees it: reads by key and table, changes that happen whole or not at all.
+//!
+//! **A change of any size is atomic.** Up to [`OPERATIONS`] operations are one sled batch. A larger change is written to the
+//! journal first, then marked complete and synced, then applied; opening the store finishes a marked journal and drops an
+//! unmarked one. (sled's batches leak memory while they last, so they stay small.)
+
+use super::keys::{self, Key, Table};
+use super::record::{self, MAX_VALUE};
+use super::sync::Syncer;
+use super::{StoreError, open};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Operations of one sled batch at most.
+pub(super) const OPERATIONS: usize = 200;
+
+/// Keys to set, and keys to remove.
+pub(super) type Operations = BTreeMap<Key, Option<Vec<u8>>>;
+
+/// A part of the journal.
+type JournalPart = Vec<(Key, Option<Vec<u8>>)>;
+
+/// An open sled database.
+pub(super) struct Disk {
+    db: Option<sled::Db>,
+    syncer: Syncer,
+    dir: PathBuf,
+}
+
+impl Disk {
+    /// Wraps a database that has just been opened, and finishes what was half applied.
+    pub(super) fn new(db: sled::Db, dir: &Path) -> Result<Disk, StoreError> {
+        let syncer = Syncer::open(dir).map_err(|source| StoreError::Io { dir: dir.to_path_buf(), source })?;
+        let disk = Disk { db: Some(db), syncer, dir: dir.to_path_buf() };
+        disk.finish_journal()?;
+        Ok(disk)
+    }
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+    fn db(&self) -> Result<&sled::Db, StoreError> {
+        self.db.as_ref().ok_or_else(|| self.damaged("it is closed"))
+    }
+    pub(super) fn damaged(&self, message: impl ToString) -> StoreError {
+        StoreError::Damaged { dir: self.dir.clone(), message: message.to_string() }
+    }
+    fn wrong(&self, error: sled::Error) -> StoreError {
+        open::translate(&self.dir, error)
+    }
+
+    /// A value as stored.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.db()?.get(key).map_err(|e| self.wrong(e))?.map(|value| value.to_vec()))
+    }
+    /// A record.
+    pub(super) fn record<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(key)?.map(|bytes| self.decode(&bytes)).transpose()
+    }
+    /// A stored value as a record; its chunks are fetched where it is cut.
+    pub(super) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StoreError> {
+        record::decode(bytes, |key| self.get(&key).ok().flatten()).map_err(|e| self.damaged(e))
+    }
+    /// Every key and value from this key on, within one table, in order; from the end when `backwards`.
+    pub(super) fn table(
+        &self,
+        table: Table,
+        from: Key,
+        backwards: bool,
+    ) -> Result<impl Iterator<Item = Result<(Key, Vec<u8>), StoreError>>, StoreError> {
+        let mut range = self.db()?.range(from..vec![table as u8 + 1]);
+        let dir = self.dir.clone();
+        Ok(std::iter::from_fn(move || {
+            let item = if backwards { range.next_back() } else { range.next() };
+            item.map(|item| match item {
+                Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
+                Err(error) => Err(open::translate(&dir, error)),
+            })
+        }))
+    }
+    /// True when there is not one key.
+    pub(super) fn is_empty(&self) -> Result<bool, StoreError> {
+        match self.db()?.iter().next() {
+            None => Ok(true),
+            Some(item) => item.map(|_| false).map_err(|e| self.wrong(e)),
+        }
+    }
+
+    fn apply<'a>(&self, operations: impl Iterator<Item = (&'a Key, &'a Option<Vec<u8>>)>) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in operations {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        self.db()?.apply_batch(batch).map_err(|e| self.wrong(e))
+    }
+    /// Applies operations that need not happen together.
+    pub(super) fn in_parts(&self, operations: &Operations) -> Result<(), StoreError> {
+        let all: Vec<_> = operations.iter().collect();
+        all.chunks(OPERATIONS).try_for_each(|part| self.apply(part.iter().copied()))
+    }
+    /// Applies a change: after a crash all of it is there or none of it.
+    pub(super) fn commit(&self, operations: &Operations) -> Result<(), StoreError> {
+        if operations.len() <= OPERATIONS {
+            return self.apply(operations.iter());
+        }
+        self.write_journal(operations)?;
+        self.finish_journal()
+    }
+    /// Writes the journal and marks it as complete.
+    pub(super) fn write_journal(&self, operations: &Operations) -> Result<(), StoreError> {
+        let mut journal = Operations::new();
+        let (mut part, mut bytes): (JournalPart, usize) = (Vec::new(), 0);
+        let mut parts = 0;
+        for (key, value) in operations {
+            let size = key.len() + value.as_ref().map_or(0, Vec::len) + 16;
+            if bytes + size > MAX_VALUE && !part.is_empty() {
+                self.add_part(&mut journal, &mut parts, std::mem::take(&mut part))?;
+                bytes = 0;
+            }
+            bytes += size;
+            part.push((key.clone(), value.clone()));
+        }
+        self.add_part(&mut journal, &mut parts, part)?;
+        self.in_parts(&journal)?;
+        let mark = record::encode(&parts).map_err(|e| self.damaged(e))?;
+        self.in_parts(&Operations::from([(keys::journal_mark(), Some(mark))]))?;
+        self.sync()
+    }
+    fn add_part(&self, journal: &mut Operations, parts: &mut u32, part: JournalPart) -> Result<(), StoreError> {
+        let bytes: Vec<(&[u8], Option<&[u8]>)> =
+            part.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+        let value = record::encode(&bytes).map_err(|e| self.damaged(e))?;
+        journal.insert(keys::journal_part(*parts), Some(value));
+        *parts += 1;
+        Ok(())
+    }
+    /// Applies a complete journal; drops an incomplete one.
+    fn finish_journal(&self) -> Result<(), StoreError> {
+        let mut done = Operations::new();
+        for item in self.table(Table::Journal, Table::Journal.prefix(), false)? {
+            done.insert(item?.0, None);
+        }
+        if done.is_empty() {
+            return Ok(());
+        }
+        if let Some(parts) = self.record::<u32>(&keys::journal_mark())? {
+            for index in 0..parts {
+                let part: JournalPart = self
+                    .record(&keys::journal_part(index))?
+                    .ok_or_else(|| self.damaged("a part of the journal is missing"))?;
+                self.in_parts(&part.into_iter().collect())?;
+            }
+            // the mark goes first: without it the parts are only rubbish
+            self.in_parts(&Operations::from([(keys::journal_mark(), None)]))?;
+        }
+        self.in_parts(&done)
+    }
+    /// Returns when everything applied so far is on the device.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.db()?.flush().map_err(|e| self.wrong(e))?;
+        self.syncer.sync().map_err(|source| StoreError::Io { dir: self.dir.clone(), source })
+    }
+}
+
+impl Drop for Disk {
+    /// sled writes when it is dropped and panics where that fails: that must not end the thread, let alone the process.
+    fn drop(&mut self) {
+        let db = self.db.take();
+        let _ = open::guarded(&self.dir, move || {
+            drop(db);
+            Ok(())
+        });
+        open::wait_for_lock(&self.dir);
+    }
+}

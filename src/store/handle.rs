@@ -1,0 +1,164 @@
+//! The handle by which the rest of the tee reaches the writer thread. Nothing here waits for the disk but what says so.
+
+use super::state::Bounds;
+use super::writer::{BATCHES, Ending, QUESTIONS, Question, Shared, Writer};
+use super::{LeftOut, Opened, Options, SignatureRecord, StoreError};
+use crate::evidence::{EvidenceBatch, Exemplar, Ledger, Source};
+use crate::judge::SignatureId;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+/// Signatures in a store.
+const SIGNATURES: usize = 10_000;
+/// Cells in a store.
+const CELLS: u64 = 200_000;
+/// How long a reader waits for the writer thread, which may be in the middle of a sync.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The writer's handle: cheap to clone, used by the shadow side (offers) and the admin side (reads). When the last one is
+/// dropped without [`StoreHandle::close`], the thread writes what it has and ends, and the next start shows a gap.
+#[derive(Clone)]
+pub struct StoreHandle {
+    shared: Arc<Shared>,
+    source: Source,
+    /// Held for its drop: ends the thread with the last handle.
+    _last: Arc<Last>,
+}
+
+struct Last(Arc<Shared>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        let mut desk = self.0.desk.lock();
+        desk.ending = desk.ending.max(Ending::Abandoned);
+        self.0.work.notify_all();
+    }
+}
+
+impl StoreHandle {
+    /// Opens (or creates) the store and starts its writer thread at the given niceness. The tee's id is made once and kept
+    /// in the store; with the incarnation it comes back in [`StoreHandle::source`].
+    pub fn start(
+        dir: &Path,
+        options: &Options,
+        incarnation: u64,
+        now_ms: u64,
+        nice: i32,
+    ) -> Result<(StoreHandle, Opened), StoreError> {
+        let bounds = Bounds { exemplars: options.exemplars, signatures: SIGNATURES, cells: CELLS };
+        Self::start_bounded(dir, options, bounds, incarnation, now_ms, nice)
+    }
+    pub(super) fn start_bounded(
+        dir: &Path,
+        options: &Options,
+        bounds: Bounds,
+        incarnation: u64,
+        now_ms: u64,
+        nice: i32,
+    ) -> Result<(StoreHandle, Opened), StoreError> {
+        let shared = Arc::new(Shared::new(dir.to_path_buf()));
+        let (tell, told) = sync_channel(1);
+        let (for_thread, options) = (shared.clone(), options.clone());
+        let wrong = |source| StoreError::Io { dir: dir.to_path_buf(), source };
+        // opened on its own thread: sled's threads come from there and inherit its niceness
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice) {
+                    tracing::warn!(%error, nice, "the store thread keeps its priority");
+                }
+                match Writer::start(for_thread, &options, bounds, incarnation, now_ms) {
+                    Ok((writer, source, opened)) => {
+                        if tell.send(Ok((source, opened))).is_ok() {
+                            writer.run();
+                        }
+                    }
+                    Err(error) => drop(tell.send(Err(error))),
+                }
+            })
+            .map_err(wrong)?;
+        let (source, opened) =
+            told.recv().map_err(|_| wrong(std::io::Error::other("the store thread ended while opening")))??;
+        let last = Arc::new(Last(shared.clone()));
+        Ok((StoreHandle { shared, source, _last: last }, opened))
+    }
+    /// Who writes.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+    /// Hands a batch over; never waits. A full queue gives it back, to be merged with the next: the sequence goes on from
+    /// what was taken.
+    pub fn offer(&self, batch: EvidenceBatch) -> Result<(), Box<EvidenceBatch>> {
+        let mut desk = self.shared.desk.lock();
+        if desk.batches.len() >= BATCHES || desk.ending != Ending::Not {
+            return Err(Box::new(batch));
+        }
+        desk.batches.push_back(batch);
+        desk.offered += 1;
+        self.shared.work.notify_one();
+        Ok(())
+    }
+    /// Waits until everything offered so far is durable, at most this long; true when it is, false at once when the store
+    /// fails.
+    pub fn settle(&self, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        let mut desk = self.shared.desk.lock();
+        let offered = desk.offered;
+        while desk.settled < offered {
+            if desk.failing.is_some() || desk.ended.is_some() || Instant::now() >= until {
+                return false;
+            }
+            let _ = self.shared.news.wait_until(&mut desk, until);
+        }
+        true
+    }
+    /// The durable account (without what is in flight).
+    pub fn ledger(&self) -> Ledger {
+        self.shared.index.ledger()
+    }
+    /// Every signature, worst severity first, then by count.
+    pub fn signatures(&self) -> Vec<SignatureRecord> {
+        self.shared.index.signatures()
+    }
+    /// A signature's exemplars, in order of their hash; none where there is no such signature. Waits for the writer thread,
+    /// at most five seconds: not for a live or an async thread.
+    pub fn exemplars(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
+        let wrong =
+            |message: &str| StoreError::Io { dir: self.shared.dir.clone(), source: std::io::Error::other(message) };
+        let (reply, answer) = sync_channel(1);
+        {
+            let mut desk = self.shared.desk.lock();
+            if desk.ended.is_some() || desk.ending != Ending::Not {
+                return Err(wrong("it is closed"));
+            }
+            if desk.questions.len() >= QUESTIONS {
+                return Err(wrong("too many readers wait: try again"));
+            }
+            desk.questions.push_back(Question { id, reply });
+            self.shared.work.notify_one();
+        }
+        answer.recv_timeout(PATIENCE).map_err(|_| wrong("the store thread does not answer: try again"))?
+    }
+    /// What the bounds of the tables kept out since the store began.
+    pub fn left_out(&self) -> LeftOut {
+        self.shared.index.left_out()
+    }
+    /// The last error of the writer, where the store does not take writes at present.
+    pub fn failing(&self) -> Option<String> {
+        self.shared.desk.lock().failing.clone()
+    }
+    /// Writes what is left, notes the clean stop, syncs and ends the thread; at most this long. True when all of that is
+    /// durable and the directory is free for others.
+    pub fn close(&self, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        let mut desk = self.shared.desk.lock();
+        desk.ending = Ending::Clean;
+        self.shared.work.notify_all();
+        while desk.ended.is_none() && Instant::now() < until {
+            let _ = self.shared.news.wait_until(&mut desk, until);
+        }
+        desk.ended == Some(true)
+    }
+}

@@ -1,0 +1,79 @@
+//! What the writer publishes after each sync: everybody else reads this and never waits for sled.
+
+use super::SignatureRecord;
+use super::record::Session;
+use super::state::State;
+use crate::evidence::{Ledger, Source};
+use crate::judge::SignatureId;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The durable account and the signatures' heads; bounded as their tables are. The records are shared with the writer.
+#[derive(Default)]
+pub(super) struct Index {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    ledger: Ledger,
+    left_out: super::LeftOut,
+    session: Option<Session>,
+    signatures: HashMap<SignatureId, Arc<SignatureRecord>>,
+}
+
+/// The account as a state tells it.
+pub(super) fn ledger_of(state: &State) -> Ledger {
+    Ledger {
+        counts: state.counts.clone(),
+        in_flight: 0,
+        marks: state.marks,
+        gaps: state.gaps.clone(),
+        durable_seq: state.totals.applied,
+    }
+}
+
+/// Worst severity first, then by count, then by id.
+pub(super) fn in_order(mut records: Vec<SignatureRecord>) -> Vec<SignatureRecord> {
+    records.sort_by(|a, b| (b.facts.severity, b.count).cmp(&(a.facts.severity, a.count)).then_with(|| a.id.cmp(&b.id)));
+    records
+}
+
+impl Index {
+    /// Publishes a state as a whole.
+    pub(super) fn publish_all(&self, state: &State, source: Source) {
+        let signatures = state.signatures.iter().map(|(id, entry)| (*id, entry.record.clone())).collect();
+        self.inner.write().signatures = signatures;
+        self.publish(state, source, &[]);
+    }
+    /// Publishes the account and the signatures that changed.
+    pub(super) fn publish(&self, state: &State, source: Source, changed: &[SignatureId]) {
+        let ledger = ledger_of(state);
+        let session = state.sessions.get(&source).cloned();
+        let mut inner = self.inner.write();
+        inner.ledger = ledger;
+        inner.session = session;
+        inner.left_out = state.totals.left_out;
+        for id in changed {
+            if let Some(entry) = state.signatures.get(id) {
+                inner.signatures.insert(*id, entry.record.clone());
+            }
+        }
+    }
+    pub(super) fn ledger(&self) -> Ledger {
+        self.inner.read().ledger.clone()
+    }
+    pub(super) fn left_out(&self) -> super::LeftOut {
+        self.inner.read().left_out
+    }
+    /// This life as last made durable.
+    pub(super) fn session(&self) -> Option<Session> {
+        self.inner.read().session.clone()
+    }
+    pub(super) fn signatures(&self) -> Vec<SignatureRecord> {
+        // pointers under the lock, copies outside it
+        let shared: Vec<Arc<SignatureRecord>> = self.inner.read().signatures.values().cloned().collect();
+        in_order(shared.iter().map(|record| SignatureRecord::clone(record)).collect())
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading: a store at rest, and the exemplars of one signature for both readers.
+
+use super::disk::Disk;
+use super::keys::{self, Table};
+use super::record::{self, Kept, Meta, StoredCell};
+use super::state::{Bounds, State};
+use super::{SignatureRecord, StoreError, gap, index, open};
+use crate::evidence::{CellDelta, CellKey, Exemplar, Ledger};
+use crate::judge::SignatureId;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Page cache of a store that is only read.
+const CACHE: u64 = 16 << 20;
+
+/// A signature's exemplars, in order of their rank.
+pub(super) fn exemplars(disk: &Disk, id: SignatureId, kept: &[Kept]) -> Result<Vec<Exemplar>, StoreError> {
+    let one = |kept: &Kept| {
+        disk.record::<Exemplar>(&keys::exemplar(id, kept.rank, kept.exchange))?
+            .ok_or_else(|| disk.damaged(format!("exemplar {} of signature {id} is missing", kept.exchange)))
+    };
+    open::guarded(disk.dir(), || kept.iter().map(one).collect())
+}
+
+/// A store at rest, opened for queries alone: no record in it is changed. (Opening is sled's: it finishes a batch that a
+/// crash cut short, as the next start would.)
+pub struct AtRest {
+    disk: Disk,
+    state: State,
+    now_ms: u64,
+}
+
+impl AtRest {
+    /// Opens a directory that no tee has open. A damaged store stays where it is and is an error.
+    pub fn open(dir: &Path) -> Result<AtRest, StoreError> {
+        // sled would create one
+        if !open::holds_a_store(dir) {
+            return Err(StoreError::Missing(dir.to_path_buf()));
+        }
+        let disk = open::disk(dir, CACHE)?;
+        let meta: Meta = open::meta(&disk)?.ok_or_else(|| StoreError::Missing(dir.to_path_buf()))?;
+        let bounds = Bounds { exemplars: usize::MAX, signatures: usize::MAX, cells: u64::MAX };
+        let state = open::guarded(dir, || State::load(&disk, &meta, bounds))?;
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        Ok(AtRest { disk, state, now_ms })
+    }
+    /// The account, with the gap of an unclean stop. Nothing has been accounted for since, so that gap reaches until now.
+    pub fn ledger(&self) -> Result<Ledger, StoreError> {
+        let mut ledger = index::ledger_of(&self.state);
+        let mine = self.state.sessions.iter().filter(|(source, _)| source.tee == self.state.meta.tee);
+        for (_, session) in mine {
+            if let Some(gap) = gap::after(session, self.now_ms) {
+                gap::note(&mut ledger.gaps, gap);
+            }
+        }
+        Ok(ledger)
+    }
+    /// Every signature, worst severity first, then by count.
+    pub fn signatures(&self) -> Result<Vec<SignatureRecord>, StoreError> {
+        let records = self.state.signatures.values().map(|entry| SignatureRecord::clone(&entry.record));
+        Ok(index::in_order(records.collect()))
+    }
+    /// A signature's exemplars, in order of their hash; none where there is no such signature.
+    pub fn exemplars(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
+        let Some(entry) = self.state.signatures.get(&id) else { return Ok(Vec::new()) };
+        exemplars(&self.disk, id, &entry.kept)
+    }
+    /// Every cell, oldest hour first.
+    pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+        open::guarded(self.disk.dir(), || {
+            let mut cells = Vec::new();
+            for item in self.disk.table(Table::Cell, Table::Cell.prefix(), false)? {
+                let stored: StoredCell = self.disk.decode(&item?.1)?;
+                cells.push((stored.key, stored.cell));
+            }
+            Ok(cells)
+        })
+    }
+    /// What the bounds of the tables kept out since the store began.
+    pub fn left_out(&self) -> super::LeftOut {
+        self.state.totals.left_out
+    }
+    /// Checks every record of every table, and that what refers to another finds it. Returns how many there are.
+    pub fn verify(&self) -> Result<u64, StoreError> {
+        open::guarded(self.disk.dir(), || {
+            let mut referred = std::collections::BTreeSet::new();
+            let mut records = self.cells()?.len() as u64;
+            for (id, entry) in &self.state.signatures {
+                referred.extend(entry.kept.iter().map(|kept| keys::exemplar(*id, kept.rank, kept.exchange)));
+                records += 1 + exemplars(&self.disk, *id, &entry.kept)?.len() as u64;
+            }
+            let mut blobs = std::collections::BTreeSet::new();
+            for table in [Table::Signature, Table::Exemplar, Table::Cell] {
+                for item in self.disk.table(table, table.prefix(), false)? {
+                    let (key, value) = item?;
+                    if table == Table::Exemplar && !referred.contains(&key) {
+                        return Err(self.disk.damaged("an exemplar belongs to no signature"));
+                    }
+                    blobs.extend(record::blob_of(&value).into_iter().flat_map(record::Blob::keys));
+                }
+            }
+            let next = keys::chunk(self.state.totals.next_blob, 0);
+            for item in self.disk.table(Table::Chunk, Table::Chunk.prefix(), false)? {
+                let key = item?.0;
+                // those beyond were written ahead of a batch that never came; the next start removes them
+                if key < next && !blobs.contains(&key) {
+                    return Err(self.disk.damaged("a chunk belongs to nothing"));
+                }
+            }
+            Ok(records)
+        })
+    }
+}

@@ -1,0 +1,427 @@
+//! The counters that the writer holds, and the change that one batch makes of them: absolute values, ready to be written.
+
+use super::cells::Merge;
+use super::disk::{Disk, Operations};
+use super::keys::{self, Key, Table};
+use super::record::{self, Blob, Kept, Meta, Session, StoredCell, StoredSignature, Totals};
+use super::{SignatureRecord, StoreError, gap};
+use crate::evidence::{
+    CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Gap, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source,
+    exemplar_rank,
+};
+use crate::judge::SignatureId;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Bounds of the tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Exemplars of one signature.
+    pub(super) exemplars: usize,
+    /// Signatures; a new one beyond is not stored, and counted.
+    pub(super) signatures: usize,
+    /// Cells; for a new one beyond, the oldest goes, and is counted.
+    pub(super) cells: u64,
+}
+
+/// Cells held unpacked; those of the current hour are asked for again and again.
+const CELLS_AT_HAND: usize = 64;
+/// Lives of tees remembered.
+const SESSIONS: usize = 64;
+
+/// A signature as the writer holds it.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) record: Arc<SignatureRecord>,
+    pub(super) kept: Vec<Kept>,
+    blob: Option<Blob>,
+}
+
+/// What has to be written for a batch: what others refer to, then everything else at once.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) ahead: Operations,
+    pub(super) operations: Operations,
+    /// Signatures that it touches.
+    pub(super) signatures: Vec<SignatureId>,
+}
+
+/// Everything that the writer knows.
+pub(super) struct State {
+    pub(super) meta: Meta,
+    bounds: Bounds,
+    pub(super) totals: Totals,
+    pub(super) counts: Counts,
+    pub(super) marks: MarkCounts,
+    pub(super) sessions: BTreeMap<Source, Session>,
+    arrivals: HashMap<Source, gap::Arrivals>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) signatures: HashMap<SignatureId, Entry>,
+    cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
+}
+
+impl Change {
+    fn set(&mut self, key: Key, value: Vec<u8>) {
+        self.operations.insert(key, Some(value));
+    }
+    fn remove(&mut self, key: Key, blob: Option<Blob>) {
+        self.operations.insert(key, None);
+        self.remove_chunks(blob);
+    }
+    fn remove_chunks(&mut self, blob: Option<Blob>) {
+        self.operations.extend(blob.into_iter().flat_map(Blob::keys).map(|key| (key, None)));
+    }
+    /// Sets a value of any size; the chunks of the one before go.
+    fn set_packed(&mut self, key: Key, packed: record::Packed, before: Option<Blob>, totals: &mut Totals) {
+        self.remove_chunks(before);
+        if let Some(blob) = packed.blob {
+            totals.next_blob += 1;
+            self.ahead.extend(blob.keys().zip(packed.chunks.into_iter().map(Some)));
+        }
+        self.set(key, packed.root);
+    }
+}
+
+fn marks_of(words: &BTreeMap<String, i64>) -> MarkCounts {
+    let mut marks = MarkCounts::default();
+    for (word, n) in words {
+        if let Ok(mark) = word.parse::<Mark>()
+            && let Some(slot) = marks.0.get_mut(mark as usize)
+        {
+            *slot = *n;
+        }
+    }
+    marks
+}
+
+/// A stored signature as the rest of the house sees it.
+pub(super) fn signature_record(id: SignatureId, stored: &StoredSignature) -> SignatureRecord {
+    SignatureRecord {
+        id,
+        facts: stored.facts.clone(),
+        count: stored.count,
+        marks: stored.marks,
+        first_seen_ms: stored.first_seen_ms,
+        last_seen_ms: stored.last_seen_ms,
+        status: stored.status.clone(),
+        candidate_versions: stored.candidate_versions.clone(),
+        exemplars: stored.kept.len(),
+    }
+}
+
+fn stored_signature(entry: &Entry) -> StoredSignature {
+    let record = &entry.record;
+    StoredSignature {
+        facts: record.facts.clone(),
+        count: record.count,
+        marks: record.marks,
+        first_seen_ms: record.first_seen_ms,
+        last_seen_ms: record.last_seen_ms,
+        status: record.status.clone(),
+        candidate_versions: record.candidate_versions.clone(),
+        kept: entry.kept.clone(),
+    }
+}
+
+fn new_record(id: SignatureId, facts: &SignatureFacts) -> SignatureRecord {
+    SignatureRecord {
+        id,
+        facts: facts.clone(),
+        count: 0,
+        marks: MarkCounts::default(),
+        first_seen_ms: u64::MAX,
+        last_seen_ms: 0,
+        status: "open".to_owned(),
+        candidate_versions: Default::default(),
+        exemplars: 0,
+    }
+}
+
+fn add(record: &mut SignatureRecord, delta: &SignatureDelta) {
+    record.facts.severity = record.facts.severity.max(delta.facts.severity);
+    record.count += delta.count;
+    record.marks.add(&delta.marks);
+    record.first_seen_ms = record.first_seen_ms.min(delta.first_seen_ms);
+    record.last_seen_ms = record.last_seen_ms.max(delta.last_seen_ms);
+    record.candidate_versions.extend(delta.candidate_versions.iter().cloned());
+    // the greatest stay, so that the order in which batches come does not matter
+    while record.candidate_versions.len() > SignatureDelta::VERSIONS {
+        record.candidate_versions.pop_first();
+    }
+}
+
+impl State {
+    /// Reads everything that the writer holds; every signature is decoded, no exemplar and no cell is.
+    pub(super) fn load(disk: &Disk, meta: &Meta, bounds: Bounds) -> Result<State, StoreError> {
+        let totals: Totals = disk.record(&Table::Totals.prefix())?.unwrap_or_default();
+        let counts =
+            record::counts_of(&totals.counts).ok_or_else(|| disk.damaged("the account names an unknown reason"))?;
+        let mut sessions = BTreeMap::new();
+        for item in disk.table(Table::Session, Table::Session.prefix(), false)? {
+            let (key, value) = item?;
+            let source = keys::session_source(&key).ok_or_else(|| disk.damaged("a session's key is unreadable"))?;
+            sessions.insert(source, disk.decode(&value)?);
+        }
+        let mut signatures = HashMap::new();
+        for item in disk.table(Table::Signature, Table::Signature.prefix(), false)? {
+            let (key, value) = item?;
+            let id = keys::signature_id(&key).ok_or_else(|| disk.damaged("a signature's key is unreadable"))?;
+            let stored: StoredSignature = disk.decode(&value)?;
+            let record = Arc::new(signature_record(id, &stored));
+            signatures.insert(id, Entry { record, kept: stored.kept, blob: record::blob_of(&value) });
+        }
+        Ok(State {
+            meta: meta.clone(),
+            bounds,
+            marks: marks_of(&totals.marks),
+            counts,
+            totals,
+            sessions,
+            arrivals: HashMap::new(),
+            gaps: disk.record(&Table::Gaps.prefix())?.unwrap_or_default(),
+            signatures,
+            cells: HashMap::new(),
+        })
+    }
+
+    /// Chunks written ahead of a change that never came.
+    pub(super) fn orphans(&self, disk: &Disk) -> Result<Operations, StoreError> {
+        let mut operations = Operations::new();
+        for item in disk.table(Table::Chunk, keys::chunk(self.totals.next_blob, 0), false)? {
+            operations.insert(item?.0, None);
+        }
+        Ok(operations)
+    }
+
+    /// Begins a life of this tee, or goes on with it after the store was opened again: notes the gap of every life that
+    /// did not stop cleanly.
+    pub(super) fn begin(&mut self, incarnation: u64, now_ms: u64, disk: &Disk) -> Result<Change, StoreError> {
+        let mine = Source { tee: self.meta.tee, incarnation };
+        let mut change = Change::default();
+        let ended: Vec<Source> =
+            self.sessions.keys().filter(|s| s.tee == mine.tee && s.incarnation != incarnation).copied().collect();
+        for source in ended {
+            self.end(source, now_ms, &mut change, disk)?;
+        }
+        self.sessions.entry(mine).or_insert_with(|| Session {
+            started_at_ms: now_ms,
+            last_ms: now_ms,
+            lease: gap::Arrivals::first(),
+            ..Session::default()
+        });
+        self.write_session(mine, &mut change, disk)?;
+        while self.sessions.len() > SESSIONS {
+            let oldest =
+                self.sessions.iter().filter(|(source, _)| **source != mine).min_by_key(|(_, session)| session.last_ms);
+            let Some(source) = oldest.map(|(source, _)| *source) else { break };
+            self.sessions.remove(&source);
+            change.operations.insert(keys::session(source), None);
+        }
+        self.write_account(&mut change, disk)?;
+        Ok(change)
+    }
+    fn end(&mut self, source: Source, now_ms: u64, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&source) else { return Ok(()) };
+        if let Some(gap) = gap::after(session, now_ms) {
+            tracing::warn!(from_ms = gap.from_ms, up_to = gap.up_to, "the tee was stopped without a chance to write");
+            session.closed = true;
+            gap::note(&mut self.gaps, gap);
+            self.write_session(source, change, disk)?;
+        }
+        Ok(())
+    }
+    /// Ends this tee's life cleanly. Requests received but neither judged nor counted otherwise are a gap too.
+    pub(super) fn close(&mut self, incarnation: u64, now_ms: u64, disk: &Disk) -> Result<Change, StoreError> {
+        let mine = Source { tee: self.meta.tee, incarnation };
+        let mut change = Change::default();
+        if let Some(session) = self.sessions.get_mut(&mine) {
+            session.closed = true;
+            let missing = session.received_so_far.saturating_sub(session.accounted);
+            if missing > 0 {
+                let gap = Gap { from_ms: session.last_ms, to_ms: now_ms.max(session.last_ms), up_to: missing };
+                gap::note(&mut self.gaps, gap);
+            }
+        }
+        self.write_session(mine, &mut change, disk)?;
+        self.write_account(&mut change, disk)?;
+        Ok(change)
+    }
+    /// After damage while running, what was durable may be gone again: notes what is missing of this life.
+    pub(super) fn lost_some(&mut self, incarnation: u64, before: Option<&Session>, durable_seq: u64, now_ms: u64) {
+        let mine = Source { tee: self.meta.tee, incarnation };
+        self.totals.applied = self.totals.applied.max(durable_seq);
+        let Some(before) = before else { return };
+        let session = self.sessions.entry(mine).or_default();
+        let missing = before.received_so_far.saturating_sub(session.accounted);
+        if missing > 0 {
+            let gap = Gap { from_ms: session.last_ms, to_ms: now_ms.max(session.last_ms), up_to: missing };
+            gap::note(&mut self.gaps, gap);
+        }
+        // the lost batches do not come again; those not yet written do
+        *session = Session { accounted: before.received_so_far, ..before.clone() };
+    }
+
+    /// Adds a batch. `None` when it was applied before.
+    pub(super) fn apply(&mut self, batch: &EvidenceBatch, disk: &Disk) -> Result<Option<Change>, StoreError> {
+        let session = self.sessions.entry(batch.source).or_default();
+        if batch.sequence <= session.sequence {
+            tracing::debug!(sequence = batch.sequence, "a batch came twice");
+            return Ok(None);
+        }
+        if batch.sequence != session.sequence + 1 {
+            tracing::warn!(expected = session.sequence + 1, got = batch.sequence, "a batch is missing");
+        }
+        session.sequence = batch.sequence;
+        session.last_ms = session.last_ms.max(batch.closed_at_ms);
+        session.received_so_far = session.received_so_far.max(batch.received_so_far);
+        session.accounted += batch.counts.done();
+        let arrivals = self.arrivals.entry(batch.source).or_default();
+        session.lease = arrivals.lease(batch.closed_at_ms, session.received_so_far);
+
+        let mut change = Change::default();
+        self.counts.add(&batch.counts);
+        for (key, delta) in &batch.cells {
+            self.marks.add(&delta.marks);
+            self.add_cell(key, delta, &mut change, disk)?;
+        }
+        if self.cells.len() > CELLS_AT_HAND {
+            self.cells.retain(|key, _| batch.cells.contains_key(key));
+        }
+        let mut exemplars: BTreeMap<SignatureId, Vec<&Exemplar>> = BTreeMap::new();
+        batch.exemplars.iter().for_each(|(id, exemplar)| exemplars.entry(*id).or_default().push(exemplar));
+        let ids = batch.signatures.keys().chain(exemplars.keys()).copied().collect::<std::collections::BTreeSet<_>>();
+        for id in ids {
+            let new = exemplars.remove(&id).unwrap_or_default();
+            self.add_signature(id, batch.signatures.get(&id), &new, &mut change, disk)?;
+        }
+        self.totals.applied += 1;
+        self.write_session(batch.source, &mut change, disk)?;
+        self.write_account(&mut change, disk)?;
+        Ok(Some(change))
+    }
+
+    fn add_cell(
+        &mut self,
+        key: &CellKey,
+        delta: &CellDelta,
+        change: &mut Change,
+        disk: &Disk,
+    ) -> Result<(), StoreError> {
+        let place = keys::cell(key);
+        if !self.cells.contains_key(key) {
+            let stored = disk.get(&place)?;
+            let at_hand = match &stored {
+                Some(bytes) => (disk.decode::<StoredCell>(bytes)?.cell, record::blob_of(bytes)),
+                None => (CellDelta::default(), None),
+            };
+            if stored.is_none() {
+                self.make_room_for_a_cell(change, disk)?;
+            }
+            self.cells.insert(key.clone(), at_hand);
+        }
+        let Some((cell, blob)) = self.cells.get_mut(key) else { return Ok(()) };
+        cell.merge(delta);
+        let stored = StoredCell { key: key.clone(), cell: cell.clone() };
+        let packed = record::pack(&stored, self.totals.next_blob).map_err(|e| disk.damaged(e))?;
+        let before = std::mem::replace(blob, packed.blob);
+        change.set_packed(place, packed, before, &mut self.totals);
+        Ok(())
+    }
+    fn make_room_for_a_cell(&mut self, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        self.totals.cells += 1;
+        if self.totals.cells <= self.bounds.cells {
+            return Ok(());
+        }
+        for item in disk.table(Table::Cell, Table::Cell.prefix(), false)? {
+            let (key, value) = item?;
+            if change.operations.contains_key(&key) {
+                continue;
+            }
+            let stored: StoredCell = disk.decode(&value)?;
+            self.cells.remove(&stored.key);
+            change.remove(key, record::blob_of(&value));
+            self.totals.cells -= 1;
+            self.totals.left_out.cells += 1;
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    fn add_signature(
+        &mut self,
+        id: SignatureId,
+        delta: Option<&SignatureDelta>,
+        new: &[&Exemplar],
+        change: &mut Change,
+        disk: &Disk,
+    ) -> Result<(), StoreError> {
+        if !self.signatures.contains_key(&id) {
+            let full = self.signatures.len() >= self.bounds.signatures;
+            let Some(delta) = delta.filter(|_| !full) else {
+                self.totals.left_out.signatures += delta.map_or(0, |delta| delta.count);
+                self.totals.left_out.exemplars += new.len() as u64;
+                return Ok(());
+            };
+            let record = Arc::new(new_record(id, &delta.facts));
+            self.signatures.insert(id, Entry { record, kept: Vec::new(), blob: None });
+        }
+        let Some(entry) = self.signatures.get_mut(&id) else { return Ok(()) };
+        if let Some(delta) = delta {
+            add(Arc::make_mut(&mut entry.record), delta);
+        }
+        keep(id, entry, new, self.bounds.exemplars, &mut self.totals, change).map_err(|e| disk.damaged(e))?;
+        Arc::make_mut(&mut entry.record).exemplars = entry.kept.len();
+        let packed = record::pack(&stored_signature(entry), self.totals.next_blob).map_err(|e| disk.damaged(e))?;
+        let before = std::mem::replace(&mut entry.blob, packed.blob);
+        change.set_packed(keys::signature(id), packed, before, &mut self.totals);
+        change.signatures.push(id);
+        Ok(())
+    }
+
+    fn write_session(&self, source: Source, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        let session = self.sessions.get(&source).cloned().unwrap_or_default();
+        change.set(keys::session(source), record::encode(&session).map_err(|e| disk.damaged(e))?);
+        Ok(())
+    }
+    fn write_account(&mut self, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        self.totals.counts = record::words_of(&self.counts);
+        self.totals.marks = self.marks.iter().map(|(mark, n)| (mark.to_string(), n)).collect();
+        change.set(Table::Totals.prefix(), record::encode(&self.totals).map_err(|e| disk.damaged(e))?);
+        change.set(Table::Gaps.prefix(), record::encode(&self.gaps).map_err(|e| disk.damaged(e))?);
+        Ok(())
+    }
+}
+
+/// Keeps the exemplars of lowest rank; writes those that stay and removes those that leave.
+fn keep(
+    id: SignatureId,
+    entry: &mut Entry,
+    new: &[&Exemplar],
+    most: usize,
+    totals: &mut Totals,
+    change: &mut Change,
+) -> Result<(), record::RecordError> {
+    let mut all: BTreeMap<(u64, crate::exchange::ExchangeId), Result<Kept, &Exemplar>> = BTreeMap::new();
+    for exemplar in new {
+        all.insert((exemplar_rank(exemplar.exchange), exemplar.exchange), Err(exemplar));
+    }
+    // what is there already stays as it is
+    all.extend(entry.kept.drain(..).map(|kept| ((kept.rank, kept.exchange), Ok(kept))));
+    for (index, ((rank, exchange), one)) in all.into_iter().enumerate() {
+        let key = keys::exemplar(id, rank, exchange);
+        match one {
+            Ok(kept) if index < most => entry.kept.push(kept),
+            Ok(kept) => change.remove(key, kept.blob),
+            Err(exemplar) if index < most => match record::pack(exemplar, totals.next_blob) {
+                Ok(packed) => {
+                    entry.kept.push(Kept { rank, exchange, blob: packed.blob });
+                    change.set_packed(key, packed, None, totals);
+                }
+                Err(record::RecordError::TooLarge(_)) => totals.left_out.exemplars += 1,
+                Err(other) => return Err(other),
+            },
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}

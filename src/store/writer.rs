@@ -1,0 +1,311 @@
+//! The one thread that calls sled: takes what is offered, applies it, syncs, publishes.
+//!
+//! sled's concurrency lock is global to the process and its writers wait for its flushes, so nobody else may call it while
+//! a tee runs: a reader of exemplars sends a message and waits for the reply, for a bounded time.
+
+use super::disk::Disk;
+use super::index::Index;
+use super::record::Session;
+use super::state::{Bounds, Change, State};
+use super::{Opened, Options, StoreError, open, read};
+use crate::evidence::{EvidenceBatch, Exemplar, Source};
+use crate::judge::SignatureId;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+/// Batches waiting at most; a refused one is merged with the next by whoever offers.
+pub(super) const BATCHES: usize = 8;
+/// Questions waiting at most.
+pub(super) const QUESTIONS: usize = 16;
+/// Between two attempts to open a store that failed: doubled from the first to the second.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Somebody wants a signature's exemplars.
+pub(super) struct Question {
+    pub(super) id: SignatureId,
+    pub(super) reply: SyncSender<Result<Vec<Exemplar>, StoreError>>,
+}
+
+/// How the thread is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ending {
+    /// Not at all.
+    Not,
+    /// Nobody holds a handle any more: like a crash, but everything offered is written.
+    Abandoned,
+    /// With a note that it was clean.
+    Clean,
+}
+
+/// What waits for the thread, and what became of it.
+pub(super) struct Desk {
+    pub(super) batches: VecDeque<EvidenceBatch>,
+    pub(super) questions: VecDeque<Question>,
+    /// Batches taken in since the start.
+    pub(super) offered: u64,
+    /// Of these, durable.
+    pub(super) settled: u64,
+    pub(super) ending: Ending,
+    /// `Some(true)` after a clean end.
+    pub(super) ended: Option<bool>,
+    pub(super) failing: Option<String>,
+}
+
+/// Shared by the handles and the thread. The lock is held for a push or a pop, never over sled.
+pub(super) struct Shared {
+    pub(super) desk: Mutex<Desk>,
+    /// For the thread: something waits.
+    pub(super) work: Condvar,
+    /// For those who settle or close: something changed.
+    pub(super) news: Condvar,
+    pub(super) index: Index,
+    pub(super) dir: PathBuf,
+}
+
+impl Shared {
+    pub(super) fn new(dir: PathBuf) -> Shared {
+        let desk = Desk {
+            batches: VecDeque::new(),
+            questions: VecDeque::new(),
+            offered: 0,
+            settled: 0,
+            ending: Ending::Not,
+            ended: None,
+            failing: None,
+        };
+        Shared { desk: Mutex::new(desk), work: Condvar::new(), news: Condvar::new(), index: Index::default(), dir }
+    }
+}
+
+/// What opening gives.
+type Ready = (Disk, State);
+
+/// The thread's own.
+pub(super) struct Writer {
+    shared: std::sync::Arc<Shared>,
+    cache_bytes: u64,
+    bounds: Bounds,
+    incarnation: u64,
+    /// The clock: the time at the start, and how long ago that was.
+    started: (u64, Instant),
+    ready: Option<Ready>,
+    /// Taken, but not yet durable.
+    pending: Vec<EvidenceBatch>,
+    /// Failures in a row that say the store is damaged.
+    damaged: u32,
+    /// When a store that failed is tried again, and how long after that.
+    retry_at: Instant,
+    retry: Duration,
+}
+
+impl Writer {
+    /// Opens the store and notes the start, durably.
+    pub(super) fn start(
+        shared: std::sync::Arc<Shared>,
+        options: &Options,
+        bounds: Bounds,
+        incarnation: u64,
+        now_ms: u64,
+    ) -> Result<(Writer, Source, Opened), StoreError> {
+        let mut writer = Writer {
+            shared,
+            cache_bytes: options.cache_bytes,
+            bounds,
+            incarnation,
+            started: (now_ms, Instant::now()),
+            ready: None,
+            pending: Vec::new(),
+            damaged: 0,
+            retry_at: Instant::now(),
+            retry: RETRY.0,
+        };
+        let set_aside = writer.open(None)?;
+        let source = writer.source();
+        let ledger = writer.shared.index.ledger();
+        Ok((writer, source, Opened { set_aside, ledger }))
+    }
+    fn now_ms(&self) -> u64 {
+        self.started.0 + self.started.1.elapsed().as_millis() as u64
+    }
+    fn source(&self) -> Source {
+        let tee = self.ready.as_ref().map_or(0, |(_, state)| state.meta.tee);
+        Source { tee, incarnation: self.incarnation }
+    }
+
+    /// Opens, or opens again with what was durable before.
+    fn open(&mut self, before: Option<(Session, u64)>) -> Result<Option<(PathBuf, u64, u64)>, StoreError> {
+        self.ready = None;
+        let (now_ms, bounds) = (self.now_ms(), self.bounds);
+        let dir = self.shared.dir.clone();
+        let give_up = self.damaged > 1;
+        let (found, mut state) =
+            open::for_writing(&dir, self.cache_bytes, now_ms, give_up, |disk, meta| State::load(disk, meta, bounds))?;
+        if let (Some((session, durable_seq)), true) = (&before, found.set_aside.is_some()) {
+            state.lost_some(self.incarnation, Some(session), *durable_seq, now_ms);
+        }
+        open::guarded(&dir, || {
+            let orphans = state.orphans(&found.disk)?;
+            found.disk.in_parts(&orphans)?;
+            let change = state.begin(self.incarnation, now_ms, &found.disk)?;
+            found.disk.commit(&change.operations)?;
+            found.disk.sync()
+        })?;
+        let source = Source { tee: state.meta.tee, incarnation: self.incarnation };
+        self.shared.index.publish_all(&state, source);
+        self.ready = Some((found.disk, state));
+        Ok(found.set_aside)
+    }
+
+    /// Works until it is asked to end.
+    pub(super) fn run(mut self) {
+        loop {
+            let (questions, ending) = self.wait();
+            for question in questions {
+                // who asked may have gone
+                let _ = question.reply.try_send(self.answer(question.id));
+            }
+            let mut clean = None;
+            let was_open = self.ready.is_some();
+            let now = ending != Ending::Not || was_open || Instant::now() >= self.retry_at;
+            if now && (!self.pending.is_empty() || !was_open) {
+                match self.write() {
+                    Ok(()) => self.settled(),
+                    Err(error) => {
+                        self.failed(&error);
+                        // at the end one attempt more, on a store opened anew; then what is left is lost
+                        clean = (ending != Ending::Not && !was_open).then_some(false);
+                    }
+                }
+            }
+            if ending != Ending::Not && self.pending.is_empty() && self.ready.is_some() {
+                clean = clean.or_else(|| self.nothing_waits().then(|| self.end(ending)));
+            }
+            if let Some(clean) = clean {
+                self.ready = None;
+                self.shared.desk.lock().ended = Some(clean);
+                self.shared.news.notify_all();
+                return;
+            }
+        }
+    }
+    fn nothing_waits(&self) -> bool {
+        self.shared.desk.lock().batches.is_empty()
+    }
+    /// Takes what waits; while the store fails, looks again after a while.
+    fn wait(&mut self) -> (VecDeque<Question>, Ending) {
+        let mut desk = self.shared.desk.lock();
+        while desk.questions.is_empty() && desk.ending == Ending::Not {
+            if self.ready.is_none() {
+                if self.shared.work.wait_until(&mut desk, self.retry_at).timed_out() {
+                    break;
+                }
+            } else if desk.batches.is_empty() {
+                self.shared.work.wait(&mut desk);
+            } else {
+                break;
+            }
+        }
+        // what failed stays as it is: more waits at the desk, which is bounded
+        if self.pending.is_empty() {
+            self.pending.extend(desk.batches.drain(..));
+        }
+        (std::mem::take(&mut desk.questions), desk.ending)
+    }
+    fn answer(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
+        let Some((disk, state)) = &self.ready else {
+            let source = std::io::Error::other("it does not take reads at present; see the log");
+            return Err(StoreError::Io { dir: self.shared.dir.clone(), source });
+        };
+        match state.signatures.get(&id) {
+            Some(entry) => read::exemplars(disk, id, &entry.kept),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Applies everything pending, syncs once, publishes.
+    fn write(&mut self) -> Result<(), StoreError> {
+        if self.ready.is_none() {
+            let before = self.shared.index.session().map(|session| (session, self.shared.index.ledger().durable_seq));
+            self.open(before)?;
+        }
+        let (source, dir) = (self.source(), self.shared.dir.clone());
+        let Some((disk, state)) = &mut self.ready else { return Ok(()) };
+        let pending = &self.pending;
+        let changed = open::guarded(&dir, || {
+            let mut changed = Vec::new();
+            for batch in pending {
+                if let Some(change) = state.apply(batch, disk)? {
+                    commit(disk, &change)?;
+                    changed.extend(change.signatures);
+                }
+            }
+            disk.sync()?;
+            Ok(changed)
+        })?;
+        self.shared.index.publish(state, source, &changed);
+        Ok(())
+    }
+    fn settled(&mut self) {
+        let was_failing = {
+            let mut desk = self.shared.desk.lock();
+            desk.settled += self.pending.len() as u64;
+            desk.failing.take()
+        };
+        self.shared.news.notify_all();
+        if was_failing.is_some() {
+            tracing::info!(store = %self.shared.dir.display(), "the store takes writes again");
+        }
+        self.pending.clear();
+        self.damaged = 0;
+        self.retry = RETRY.0;
+    }
+    /// The counters in memory are ahead of the disk now: they are read again when the store opens again.
+    fn failed(&mut self, error: &StoreError) {
+        self.ready = None;
+        if matches!(error, StoreError::Damaged { .. }) {
+            self.damaged += 1;
+        }
+        self.retry_at = Instant::now() + self.retry;
+        self.retry = (self.retry * 2).min(RETRY.1);
+        let first = self.shared.desk.lock().failing.replace(error.to_string()).is_none();
+        self.shared.news.notify_all();
+        if first {
+            tracing::error!(%error, "the store does not take writes; they wait in memory, and it is tried again");
+        }
+    }
+    /// Notes how it ended; true when that is durable.
+    fn end(&mut self, ending: Ending) -> bool {
+        let now_ms = self.now_ms();
+        let incarnation = self.incarnation;
+        let Some((disk, state)) = &mut self.ready else { return false };
+        if ending != Ending::Clean {
+            return false;
+        }
+        let dir = self.shared.dir.clone();
+        let noted = open::guarded(&dir, || {
+            let change = state.close(incarnation, now_ms, disk)?;
+            disk.commit(&change.operations)?;
+            disk.sync()
+        });
+        match noted {
+            Ok(()) => {
+                let source = Source { tee: state.meta.tee, incarnation };
+                self.shared.index.publish(state, source, &[]);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the clean stop could not be noted");
+                false
+            }
+        }
+    }
+}
+
+/// What is referred to goes first, then everything else at once.
+pub(super) fn commit(disk: &Disk, change: &Change) -> Result<(), StoreError> {
+    disk.in_parts(&change.ahead)?;
+    disk.commit(&change.operations)
+}
