@@ -1,10 +1,16 @@
-//! The command line: one file a subcommand, its clap arguments beside its function.
-
+//! Stand-in for the command line.
 mod exit;
-
+mod serve;
 pub use exit::Exit;
+use clap::Parser;
 
-/// Parses the arguments, runs the command, and says how it ended.
+#[derive(Parser)]
+enum Cli {
+    /// Serve
+    Serve(serve::Args),
+}
+/// Stand-in.
 pub fn main() -> Exit {
-    todo!("cli")
+    let Cli::Serve(args) = Cli::parse();
+    serve::run(args)
 }

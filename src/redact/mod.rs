@@ -4,7 +4,7 @@
 pub struct Redactor;
 #[allow(missing_docs)]
 impl Redactor {
-    pub fn standin() -> Redactor {
+    pub fn new(_: &crate::config::Redact, _: [u8; 32]) -> Redactor {
         Redactor
     }
 }
