@@ -8,7 +8,7 @@ use crate::store::{Opened, Options, StoreError, StoreHandle};
 use crate::{admin, judge, proxy, sys};
 use anyhow::Context as _;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -68,13 +68,14 @@ pub(crate) fn run(args: Args) -> Exit {
         }
     };
     let key = match config::secret_key(&config) {
-        Ok(key) => key,
+        // The config has said it where the key is a random one.
+        Ok((key, _)) => key,
         Err(error) => {
             say(&error.to_string());
             return Exit::Usage;
         }
     };
-    match serve(Arc::new(config), key, args.config.is_none()) {
+    match serve(Arc::new(config), key) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
@@ -89,14 +90,14 @@ fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "paritee: {line}");
 }
 
-fn serve(config: Arc<Config>, (key, kept): ([u8; 32], bool), by_flags: bool) -> anyhow::Result<()> {
+fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
     drop(guard);
     let listeners = proxy::bind(config.listen, config.workers)
         .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?;
-    let admin_socket = config.admin.map(|address| bind_admin(address)).transpose()?;
+    let admin_socket = config.admin.map(bind_admin).transpose()?;
     let incarnation = random()?;
     let (store, opened) = open_store(&config, incarnation)?;
     let (control, _shadow) = mirror::start(mirror::Setup {
@@ -118,7 +119,7 @@ fn serve(config: Arc<Config>, (key, kept): ([u8; 32], bool), by_flags: bool) -> 
         }
         None => None,
     };
-    tell(&config, address, admin_address, kept, by_flags);
+    tell(&config, address, admin_address);
     runtime.block_on(async {
         signals.until_stop(&control).await;
         say("stopping: what is under way is answered first");
@@ -167,7 +168,7 @@ impl Signals {
     }
 }
 
-fn bind_admin(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+fn bind_admin(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let socket = TcpListener::bind(address)
         .with_context(|| format!("cannot listen on {address}: name another address with --admin"))?;
     socket.set_nonblocking(true).context("the admin socket")?;
@@ -195,21 +196,9 @@ fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened)
 }
 
 /// Says what was started, on which addresses, and what whoever started it should know.
-fn tell(
-    config: &Config,
-    address: std::net::SocketAddr,
-    admin: Option<std::net::SocketAddr>,
-    key_is_kept: bool,
-    by_flags: bool,
-) {
+fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
     let candidate = config.candidate.as_ref().map_or("none: it only proxies", |side| side.authority.as_str());
     let admin = admin.map_or_else(|| "no admin API".to_owned(), |admin| format!("admin on {admin}"));
     say(&format!("listening on {address} (primary {}, candidate {candidate}), {admin}", config.primary.authority));
     config.warnings.iter().for_each(|warning| say(warning));
-    if by_flags && config.candidate.is_some() && config.mirror.rate.is_none() {
-        say("no rate limit: every request that may be mirrored is; set [mirror] rate in a config file to limit it");
-    }
-    if !key_is_kept {
-        say("no key file: tokens of secrets, and markers, hold for this run only; name one with [redact] key_file");
-    }
 }
