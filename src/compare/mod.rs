@@ -9,8 +9,6 @@ mod multiset;
 mod normal;
 mod place;
 mod plain;
-#[cfg(test)]
-mod tests;
 mod walk;
 
 pub(crate) use difference::words;

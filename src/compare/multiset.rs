@@ -98,6 +98,13 @@ impl Walk<'_, '_> {
                 (rest_p, rest_c) = (left_p, left_c);
             }
         }
+        if self.probing > 0 {
+            // what is matched is equal, and one that is left over decides: no need to look further down
+            if !rest_p.is_empty() || !rest_c.is_empty() {
+                self.differs();
+            }
+            return;
+        }
         pairs.extend(matched.into_iter().map(|(p, c)| (Some(p), Some(c), None)));
         self.left_over(group, rest_p, rest_c, detail, pairs);
     }
