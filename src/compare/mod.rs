@@ -9,6 +9,7 @@ mod multiset;
 mod normal;
 mod place;
 mod plain;
+mod tell;
 mod walk;
 
 pub(crate) use difference::words;

@@ -238,10 +238,11 @@ impl Walk<'_, '_> {
         let (primary, candidate) = (self.primary, self.candidate);
         let kind_p = |at: usize| group.mine.get(at).map(|node| primary.kind(*node));
         let kind_c = |at: usize| group.theirs.get(at).map(|node| candidate.kind(*node));
-        if let ([p], [c]) = (rest_p.as_slice(), rest_c.as_slice()) {
-            if kind_p(*p) == kind_c(*c) && kind_p(*p).is_some_and(NodeKind::is_container) {
-                return pairs.push((Some(*p), Some(*c), detail));
-            }
+        if let ([p], [c]) = (rest_p.as_slice(), rest_c.as_slice())
+            && kind_p(*p) == kind_c(*c)
+            && kind_p(*p).is_some_and(NodeKind::is_container)
+        {
+            return pairs.push((Some(*p), Some(*c), detail));
         }
         if rest_p.len() <= LIKENESS && rest_c.len() <= LIKENESS {
             let mut scores = Vec::new();

@@ -1,4 +1,5 @@
 //! The one test binary: every module says what it holds.
+#![allow(clippy::unwrap_used)] // helpers of tests, where a panic is the report
 
 // the judge by example: two answers and rules in, a judgement out
 mod judge_cases;
