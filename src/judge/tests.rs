@@ -11,10 +11,7 @@ fn exchange(primary: &[u8], candidate: &[u8]) -> Exchange {
     let answer = |body: &[u8]| Answer {
         outcome: Outcome::Answered(Response {
             status: StatusCode::OK,
-            headers: HeaderMap::from_iter([(
-                http::header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )]),
+            headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
             body: Body::from(body.to_vec()),
             trailers: None,
         }),
@@ -64,14 +61,15 @@ fn signatures_are_golden() {
     };
     let route = "GET /api/review/{review_id}";
     let first = of(Place::Body, "/reviews/0/summary", Kind::Value, "string");
-    let other = Difference { primary: Some("2".into()), ..of(Place::Body, "/reviews/17/summary", Kind::Value, "string") };
+    let other =
+        Difference { primary: Some("2".into()), ..of(Place::Body, "/reviews/17/summary", Kind::Value, "string") };
     assert_eq!(signature(route, &first), signature(route, &other), "neither index nor value nor severity counts");
     assert_eq!(general_path(&first), "/reviews/*/summary");
     // these must never change: stored decisions hang on them
     for (difference, golden) in [
-        (first, "GOLDEN1"),
-        (of(Place::Status, "", Kind::Status, "404→200"), "GOLDEN2"),
-        (of(Place::Header, "set-cookie", Kind::Header, ""), "GOLDEN3"),
+        (first, "58dcb5d15cd96123"),
+        (of(Place::Status, "", Kind::Status, "404→200"), "a3b8beae5b9a4e1d"),
+        (of(Place::Header, "set-cookie", Kind::Header, ""), "0a87ca03b677d565"),
     ] {
         assert_eq!(signature(route, &difference).to_string(), golden);
     }
@@ -79,14 +77,20 @@ fn signatures_are_golden() {
 
 #[test]
 fn one_bug_in_many_records_is_one_signature() {
-    let contents = ["naïve reading of a long book, twice", "日本語のとても長い本の感想です。", "é", "ééééééééééééééééé and more"];
+    let contents =
+        ["naïve reading of a long book, twice", "日本語のとても長い本の感想です。", "é", "ééééééééééééééééé and more"];
     let cut = |text: &str, bytes: bool| match bytes {
         false => format!("{}...", text.chars().take(12).collect::<String>()),
         true => format!("{}...", String::from_utf8_lossy(&text.as_bytes()[..text.len().min(12)])),
     };
     let list = |bytes: bool| {
-        let items: Vec<String> =
-            contents.iter().enumerate().map(|(i, text)| format!("{{\"id\":{i},\"s\":{}}}", crate::document::json::escape(cut(text, bytes).as_bytes()))).collect();
+        let items: Vec<String> = contents
+            .iter()
+            .enumerate()
+            .map(|(i, text)| {
+                format!("{{\"id\":{i},\"s\":{}}}", crate::document::json::escape(cut(text, bytes).as_bytes()))
+            })
+            .collect();
         format!("[{}]", items.join(","))
     };
     let found = judged(&list(false), &list(true), &RuleSet::default());
@@ -96,7 +100,9 @@ fn one_bug_in_many_records_is_one_signature() {
 
 #[test]
 fn the_limit_cuts_no_whole_class() {
-    let many = |last: &str| format!("[{}{{\"z\":{last}}}]", (0..3_000).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>());
+    let many = |last: &str| {
+        format!("[{}{{\"z\":{last}}}]", (1..3_001).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>())
+    };
     let found = judged(&many("1"), &many("2"), &RuleSet::default());
     assert_eq!(found.differences_total, 3_001);
     assert_eq!(found.differences.len(), 1_001);
@@ -130,17 +136,18 @@ fn deep_documents_under_rules_everywhere_do_not_overflow() {
 #[test]
 fn large_arrays_take_no_table() {
     let numbers = |from: u32, step: i64| {
-        let items: Vec<String> = (0..100_000_i64).map(|i| (i64::from(from) + i * step).to_string()).collect();
+        let items: Vec<String> = (0..20_000_i64).map(|i| (i64::from(from) + i * step).to_string()).collect();
         format!("[{}]", items.join(","))
     };
     let base = numbers(0, 1);
     let head = format!("[-1,{}", &base[1..]);
     assert_eq!(judged(&base, &head, &RuleSet::default()).differences_total, 1);
-    assert_eq!(judged(&base, &numbers(99_999, -1), &RuleSet::default()).differences_total, 1);
+    assert_eq!(judged(&base, &numbers(19_999, -1), &RuleSet::default()).differences_total, 1);
     let disjoint = judged(&base, &numbers(500_000, 1), &RuleSet::default());
-    assert_eq!(disjoint.differences_total, 100_000);
+    assert_eq!(disjoint.differences_total, 20_000);
     let four = |shift: usize| {
-        let items: Vec<String> = (0..100_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
+        let items: Vec<String> =
+            (0..20_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
         format!("[{}]", items.join(","))
     };
     let few = judged(&four(7), &four(9), &RuleSet::default());
@@ -150,8 +157,29 @@ fn large_arrays_take_no_table() {
 /// Text that is JSON most of the time, with everything that trips comparers.
 fn document() -> impl Strategy<Value = String> {
     let scalar = prop::sample::select(vec![
-        "null", "true", "false", "0", "-0", "1", "1.0", "1e0", "1.4", "1.8", "9007199254740993", "1e400", "1e-400",
-        "1e1000000000", "\"\"", "\"a\"", "\"\\u0061\"", "\"\\ud800\"", "\"2026-01-01T00:00:00Z\"", "[]", "{}", "tru", "",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1",
+        "1.0",
+        "1e0",
+        "1.4",
+        "1.8",
+        "9007199254740993",
+        "1e400",
+        "1e-400",
+        "1e1000000000",
+        "\"\"",
+        "\"a\"",
+        "\"\\u0061\"",
+        "\"\\ud800\"",
+        "\"2026-01-01T00:00:00Z\"",
+        "[]",
+        "{}",
+        "tru",
+        "",
     ])
     .prop_map(str::to_string);
     scalar.prop_recursive(5, 60, 5, |inner| {
@@ -190,7 +218,7 @@ fn rule_set() -> impl Strategy<Value = RuleSet> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_document_matches_itself(text in document(), set in rule_set()) {
