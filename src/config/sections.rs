@@ -6,6 +6,7 @@ use super::source::Source;
 use super::spelling;
 use super::{Breaker, Mirror, Rate, Redact, SampleKey, StoreBodies, StoreConfig};
 use crate::judge::HeaderPolicy;
+use crate::redact::{RedactOptions, Redactor};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -236,23 +237,15 @@ pub(super) fn redact(source: &Source<'_>, raw: &RawRedact, base: &Path) -> Resul
     Ok(Redact { headers, paths, key_file, shapes, store_bodies })
 }
 
-/// A selector that the rules' own parser accepts: the same subset serves rules and redaction.
+/// A selector that redaction can read.
 fn selector(source: &Source<'_>, text: &Text) -> Result<String, ConfigError> {
     let path = source.expand(text)?;
-    let probe = crate::rules::RuleSpec {
-        name: "redact".into(),
-        path: Some(path.clone()),
-        kind: crate::rules::RuleKind::Ignore,
-        reason: None,
-        until_day: None,
-        of_route: false,
-    };
-    match crate::rules::RuleSet::compile(&[probe]) {
-        Ok(_) => Ok(path),
-        Err(error) => {
-            let span = error.offset.map_or_else(|| text.span(), |at| source.inside(text, at));
-            Err(source.error(span, error.message))
-        }
+    let options = RedactOptions { paths: vec![path.clone()], ..RedactOptions::default() };
+    match Redactor::check(&options) {
+        Ok(()) => Ok(path),
+        Err(_) => Err(source
+            .error(text.span(), format!("`{path}` is not a path that redaction reads"))
+            .allowing("$..name, $.a.b, $.a[*].b, $['a b']")),
     }
 }
 

@@ -101,7 +101,10 @@ impl<'a> Source<'a> {
         if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
             return self.error(span, format!("the key `{name}` is missing"));
         }
+        // serde names Rust's types; people know these.
         let message = message.trim().replace('\n', ", ");
+        let message =
+            message.replace("expected i64", "expected a whole number").replace("expected f64", "expected a number");
         self.error(span, message)
     }
 }

@@ -1,1 +1,20 @@
-//! Plain data about evidence and its formats: one file a format.
+//! Plain data about evidence and its formats: one file a format, all over the same views.
+//!
+//! The views are what `--format json` and the admin API print, so a running tee and a store at rest look the same.
+
+pub mod csv;
+pub mod curl;
+pub mod html;
+pub mod json;
+pub mod jsonl;
+pub mod markdown;
+pub mod query;
+pub mod table;
+pub mod text;
+pub mod views;
+
+pub use query::{Query, QueryError};
+pub use views::{DiffView, LedgerView, ReportView, ShowView, SignatureView};
+
+/// The version of every JSON shape.
+pub const SCHEMA: u32 = 1;

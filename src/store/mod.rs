@@ -17,6 +17,9 @@ mod state;
 mod sync;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use handle::StoreHandle;
 pub use read::AtRest;
 

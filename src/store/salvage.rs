@@ -174,7 +174,7 @@ pub(super) fn carry_over(aside: &Path, new: &Disk, now_ms: u64) -> Result<(u64, 
     }
     new.sync()?;
     let (salvaged, lost) = (carrier.salvaged, carrier.lost);
-    Ok((salvaged, if salvaged == 0 { lost.max(size.div_ceil(SEGMENT)) } else { lost }))
+    Ok((salvaged, if salvaged == 0 { lost.max(size.div_ceil(SEGMENT)).max(1) } else { lost }))
 }
 
 /// The account itself is lost: the gap has no bound, and says so.

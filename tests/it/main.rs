@@ -1,9 +1,17 @@
 //! The one test binary: every module says what it holds.
 
+// report, show and ledger by the built binary over a store at rest
+mod cli_store;
+// every refused config says where, what and what else
+mod config_errors;
 // kill -9 under load: nothing acknowledged is lost
 mod store_crash;
+// damaged files: set aside, salvaged, counted
+mod store_damage;
 // the store in one process: read back, idempotent, bounded, private, gaps
 mod store_durable;
+// a full disk: told, retried, nothing counted lost
+mod store_full;
 // batches and what must always hold of a store
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault

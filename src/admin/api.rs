@@ -1,0 +1,148 @@
+//! The JSON answers: the same views that the command line prints.
+
+use super::Shared;
+use crate::mirror::Health;
+use crate::report::curl::Sides;
+use crate::report::views::{self, NotFound, Whole};
+use crate::report::{Query, SCHEMA};
+use axum::extract::{Path, Query as Parameters, State};
+use axum::http::header::{self, HeaderValue};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+type Tee = State<Arc<Shared>>;
+
+/// How long a report waits for what is on its way to the store.
+const SETTLE: Duration = Duration::from_secs(1);
+
+fn json<T: Serialize>(status: StatusCode, view: &T) -> Response {
+    match serde_json::to_vec(view) {
+        Ok(body) => {
+            (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// `{"schema":1,"error":"…"}`.
+pub(super) fn error(status: StatusCode, message: impl Into<String>) -> Response {
+    #[derive(Serialize)]
+    struct Refusal {
+        schema: u32,
+        error: String,
+    }
+    json(status, &Refusal { schema: SCHEMA, error: message.into() })
+}
+
+pub(super) async fn not_found(uri: Uri) -> Response {
+    let path = crate::report::text::short(uri.path(), 100);
+    error(StatusCode::NOT_FOUND, format!("there is nothing at {path}"))
+}
+
+pub(super) async fn method_not_allowed() -> Response {
+    error(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
+}
+
+pub(super) async fn ledger(State(shared): Tee) -> Response {
+    json(StatusCode::OK, &Whole::from(views::ledger(&shared.control.ledger())))
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    q: String,
+}
+
+pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Asked>) -> Response {
+    let query = match Query::parse(&asked.q) {
+        Ok(query) => query,
+        Err(wrong) => return error(StatusCode::BAD_REQUEST, wrong.to_string()),
+    };
+    // What was judged before this call is in the report; a store that does not take writes shows in the health facts.
+    shared.control.settle(SETTLE).await;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let records = shared.control.store().signatures();
+    json(StatusCode::OK, &views::report(&records, &shared.control.ledger(), &query, now_ms))
+}
+
+pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Response {
+    shared.control.settle(SETTLE).await;
+    let records = shared.control.store().signatures();
+    let record = match views::find(&records, &id) {
+        Ok(record) => record,
+        Err(wrong @ NotFound::None(_)) => return error(StatusCode::NOT_FOUND, wrong.to_string()),
+        Err(wrong @ NotFound::Many(..)) => return error(StatusCode::CONFLICT, wrong.to_string()),
+    };
+    match shared.control.store().exemplars(record.id) {
+        Ok(exemplars) => json(StatusCode::OK, &views::show(record, &exemplars, &Sides::of(&shared.config))),
+        Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
+    }
+}
+
+#[derive(Serialize)]
+struct Switch {
+    schema: u32,
+    mirroring: bool,
+}
+
+pub(super) async fn mirror(State(shared): Tee) -> Response {
+    json(StatusCode::OK, &Switch { schema: SCHEMA, mirroring: shared.control.mirroring() })
+}
+
+pub(super) async fn switch(State(shared): Tee, Path(word): Path<String>) -> Response {
+    match word.as_str() {
+        "on" => shared.control.set_mirroring(true),
+        "off" => shared.control.set_mirroring(false),
+        _ => return error(StatusCode::NOT_FOUND, "a mirror is switched `on` or `off`"),
+    }
+    json(StatusCode::OK, &Switch { schema: SCHEMA, mirroring: shared.control.mirroring() })
+}
+
+#[derive(Serialize)]
+struct HealthView {
+    schema: u32,
+    status: &'static str,
+    accepting: bool,
+    draining: bool,
+    candidate: bool,
+    mirroring: bool,
+    breaker: &'static str,
+    in_flight: u64,
+    in_flight_bytes: u64,
+    connections: u64,
+    uptime_s: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_failing: Option<String>,
+}
+
+fn health(status: &'static str, health: Health) -> HealthView {
+    HealthView {
+        schema: SCHEMA,
+        status,
+        accepting: health.accepting,
+        draining: health.draining,
+        candidate: health.candidate,
+        mirroring: health.mirroring,
+        breaker: health.breaker.as_str(),
+        in_flight: health.in_flight,
+        in_flight_bytes: health.in_flight_bytes,
+        connections: health.connections,
+        uptime_s: health.uptime_s,
+        store_failing: health.store_failing,
+    }
+}
+
+/// The process lives; what ails it is in the body, since a restart would cure none of it.
+pub(super) async fn healthz(State(shared): Tee) -> Response {
+    json(StatusCode::OK, &health("ok", shared.control.health()))
+}
+
+pub(super) async fn readyz(State(shared): Tee) -> Response {
+    match shared.control.ready() {
+        true => json(StatusCode::OK, &health("ready", shared.control.health())),
+        false => json(StatusCode::SERVICE_UNAVAILABLE, &health("not_ready", shared.control.health())),
+    }
+}

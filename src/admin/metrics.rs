@@ -1,0 +1,125 @@
+//! `/metrics`: the ledger's words in Prometheus text. Every label value comes from a closed list, so series are bounded.
+
+use super::Shared;
+use crate::compare::Severity;
+use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
+use crate::judge::{Inconclusive, Vacuous};
+use crate::mirror::{BreakerState, Health};
+use axum::extract::State;
+use axum::http::header::{self, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use std::fmt::{Display, Write};
+use std::sync::Arc;
+
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let control = &shared.control;
+    let mut by_severity = [0_u64; 4];
+    for record in control.store().signatures() {
+        by_severity[record.facts.severity as usize] += 1;
+    }
+    let text = text(&control.ledger(), &control.health(), &by_severity);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// A text under construction.
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.head(name, kind, help);
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+    fn many<L: Display>(
+        &mut self,
+        (name, kind, help): (&str, &str, &str),
+        label: &str,
+        values: impl IntoIterator<Item = (L, u64)>,
+    ) {
+        self.head(name, kind, help);
+        for (word, value) in values {
+            let _ = writeln!(self.0, "{name}{{{label}=\"{word}\"}} {value}");
+        }
+    }
+}
+
+fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
+    let counts = &ledger.counts;
+    let mut page = Page(String::with_capacity(8 << 10));
+    page.one("paritee_requests_received_total", "counter", "Requests received.", ledger.received());
+    let reasons = NotMirrored::ALL.iter().map(|reason| (*reason, counts.not_mirrored[*reason as usize]));
+    page.many(("paritee_not_mirrored_total", "counter", "Requests not mirrored, by reason."), "reason", reasons);
+    let reasons = NotJudged::ALL.iter().map(|reason| (*reason, counts.not_judged[*reason as usize]));
+    page.many(("paritee_not_judged_total", "counter", "Mirrored and not judged, by reason."), "reason", reasons);
+    let judged = [
+        ("match", counts.matched),
+        ("normalised", counts.normalised),
+        ("mismatch", counts.mismatched),
+        ("inconclusive", counts.inconclusive.iter().sum()),
+        ("vacuous", counts.vacuous.iter().sum()),
+    ];
+    page.many(("paritee_exchanges_total", "counter", "Exchanges judged."), "judgement", judged);
+    let reasons = Inconclusive::ALL.iter().map(|reason| (*reason, counts.inconclusive[*reason as usize]));
+    page.many(("paritee_inconclusive_total", "counter", "Inconclusive exchanges, by reason."), "reason", reasons);
+    let reasons = Vacuous::ALL.iter().map(|reason| (*reason, counts.vacuous[*reason as usize]));
+    page.many(("paritee_vacuous_total", "counter", "Vacuous exchanges, by reason."), "reason", reasons);
+    // A gauge: confirmation moves an exchange from one mark to another.
+    let marks = Mark::ALL.iter().map(|mark| (*mark, u64::try_from(ledger.marks.0[*mark as usize]).unwrap_or(0)));
+    page.many(("paritee_mismatches", "gauge", "Mismatching exchanges, by mark."), "mark", marks);
+    let severities = Severity::ALL.iter().zip(by_severity).map(|(severity, n)| (*severity, *n));
+    page.many(("paritee_signatures", "gauge", "Kinds of mismatch known, by severity."), "severity", severities);
+    page.one("paritee_in_flight", "gauge", "Exchanges admitted and not at an end.", health.in_flight);
+    page.one("paritee_in_flight_bytes", "gauge", "Bytes of their copies.", health.in_flight_bytes);
+    page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
+    page.one("paritee_mirroring", "gauge", "1 when mirroring is switched on.", u8::from(health.mirroring));
+    let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
+    let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
+    page.many(("paritee_breaker", "gauge", "The candidate's breaker: 1 at its state."), "state", states);
+    page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
+    let failing = u8::from(health.store_failing.is_some());
+    page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
+    let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
+    page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
+    page.one("paritee_uptime_seconds", "gauge", "Since the start.", health.uptime_s);
+    page.head("paritee_build_info", "gauge", "The build.");
+    let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+    page.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_reads_and_every_reason_is_there() {
+        let mut ledger = Ledger::default();
+        ledger.counts.count_not_mirrored(NotMirrored::Rate);
+        ledger.in_flight = 2;
+        let health = Health {
+            accepting: true,
+            draining: false,
+            candidate: true,
+            mirroring: true,
+            breaker: BreakerState::Open,
+            in_flight: 2,
+            in_flight_bytes: 10,
+            connections: 1,
+            uptime_s: 5,
+            store_failing: None,
+        };
+        let text = text(&ledger, &health, &[1, 0, 0, 0]);
+        assert!(text.contains("paritee_not_mirrored_total{reason=\"rate\"} 1\n"));
+        assert!(text.contains("paritee_requests_received_total 3\n"));
+        assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
+        for reason in NotMirrored::ALL {
+            assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));
+        }
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert!(name.starts_with("paritee_") && value.parse::<u64>().is_ok(), "{line}");
+        }
+    }
+}

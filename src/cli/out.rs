@@ -1,0 +1,30 @@
+//! Standard output: colours on a terminal only, and a reader that went away is not an error.
+
+use super::failure::Failure;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+
+/// Whether standard output shows colours (a terminal, no `NO_COLOR`).
+pub(crate) fn colour() -> bool {
+    io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Prints what `write` writes; styles are stripped where nobody sees them.
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));
+    settle(write(&mut out).and_then(|()| out.flush()))
+}
+
+/// Prints data as it is, byte for byte.
+pub(crate) fn print_raw(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    settle(write(&mut out).and_then(|()| out.flush()))
+}
+
+fn settle(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::could_not_run(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,137 @@
+//! Where the evidence is: a store at rest or a running tee, with the same views from both.
+
+use super::client::{self, Client};
+use super::failure::Failure;
+use crate::config::{Flags, load};
+use crate::report::Query;
+use crate::report::curl::Sides;
+use crate::report::text::clean;
+use crate::report::views::{self, LedgerView, ReportView, ShowView};
+use crate::store::{AtRest, StoreError};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where to look. Without any: the store that `serve` makes by default, if it is here.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Where {
+    /// A store that no tee has open
+    #[arg(long, value_name = "DIR", conflicts_with = "admin")]
+    store: Option<PathBuf>,
+    /// A running tee's admin API (http://127.0.0.1:7079)
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// The admin API's token
+    #[arg(long, value_name = "TOKEN", env = "PARITEE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Take both from this config: the running tee if there is one, else its store
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Where evidence is read from.
+pub(crate) enum Source {
+    /// A directory, and where the sides are, for curl lines.
+    AtRest(AtRest, Sides),
+    /// A tee's admin API.
+    Running(Client),
+}
+
+const DEFAULT_STORE: &str = "paritee-store";
+
+impl Source {
+    /// Finds it.
+    pub(crate) fn find(place: &Where) -> Result<Source, Failure> {
+        let config = match &place.config {
+            Some(file) => Some(load(Some(file), &Flags::default())?),
+            None => None,
+        };
+        let sides = config.as_ref().map(Sides::of).unwrap_or_default();
+        if let Some(dir) = &place.store {
+            return Ok(Source::AtRest(open(dir)?, sides));
+        }
+        let token = place.token.clone().or_else(|| config.as_ref()?.admin_token.as_deref().map(str::to_owned));
+        if let Some(url) = &place.admin {
+            return Ok(Source::Running(Client::new(url, token).map_err(Failure::usage)?));
+        }
+        let Some(config) = config else {
+            let dir = Path::new(DEFAULT_STORE);
+            return match dir.is_dir() {
+                true => Ok(Source::AtRest(open(dir)?, sides)),
+                false => Err(Failure::usage(
+                    "where is the evidence? name --store DIR (a store at rest), --admin URL (a running tee) or --config FILE",
+                )),
+            };
+        };
+        if let Some(admin) = config.admin {
+            let client = Client::new(&format!("http://{admin}"), token).map_err(Failure::usage)?;
+            if client.is_there() {
+                return Ok(Source::Running(client));
+            }
+        }
+        Ok(Source::AtRest(open(&config.store.dir)?, sides))
+    }
+    /// The account.
+    pub(crate) fn ledger(&self) -> Result<LedgerView, Failure> {
+        match self {
+            Source::AtRest(store, _) => Ok(views::ledger(&store.ledger()?)),
+            Source::Running(client) => read(client.get("/api/ledger")),
+        }
+    }
+    /// The signatures that the query keeps; `words` is the query as typed, which a running tee reads for itself.
+    pub(crate) fn report(&self, words: &[String], query: &Query) -> Result<ReportView, Failure> {
+        match self {
+            Source::AtRest(store, _) => Ok(views::report(&store.signatures()?, &store.ledger()?, query, now_ms())),
+            Source::Running(client) if query.is_empty() => read(client.get("/api/report")),
+            Source::Running(client) => {
+                read(client.get(&format!("/api/report?q={}", client::percent(&Query::text(words)))))
+            }
+        }
+    }
+    /// One signature by the beginning of its id.
+    pub(crate) fn show(&self, prefix: &str) -> Result<ShowView, Failure> {
+        match self {
+            Source::AtRest(store, sides) => {
+                let records = store.signatures()?;
+                let record = views::find(&records, prefix).map_err(|error| Failure::usage(error.to_string()))?;
+                Ok(views::show(record, &store.exemplars(record.id)?, sides))
+            }
+            Source::Running(client) => read(client.get(&format!("/api/signatures/{prefix}"))),
+        }
+    }
+}
+
+fn open(dir: &Path) -> Result<AtRest, Failure> {
+    AtRest::open(dir).map_err(|error| match error {
+        StoreError::Locked(_) => Failure::could_not_run(format!(
+            "the store {} is in use by a running tee: ask it with --admin URL (its `admin` address), or stop it first",
+            dir.display()
+        )),
+        other => other.into(),
+    })
+}
+
+/// A body as the view it must be; a body that says what was wrong with the question is a usage error.
+fn read<T: serde::de::DeserializeOwned>(asked: Result<client::Answer, String>) -> Result<T, Failure> {
+    let answer = asked.map_err(Failure::could_not_run)?;
+    let said = || {
+        let error: Option<ErrorBody> = serde_json::from_slice(&answer.body).ok();
+        error.map_or_else(|| "it gave no reason".to_owned(), |body| clean(&body.error))
+    };
+    match answer.status {
+        200 => serde_json::from_slice(&answer.body).map_err(|error| {
+            Failure::could_not_run(format!("the admin API's answer does not read ({error}): is it another version?"))
+        }),
+        400 | 404 | 409 => Err(Failure::usage(said())),
+        401 | 403 => Err(Failure::could_not_run(format!("the admin API refuses: {}; give its --token", said()))),
+        status => Err(Failure::could_not_run(format!("the admin API answered {status}: {}", said()))),
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct ErrorBody {
+    error: String,
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,66 @@
+//! One self-contained HTML page: no script, nothing fetched, everything stored is escaped.
+
+use super::text::clean;
+use super::views::ReportView;
+use std::io::{self, Write};
+
+const HEAD: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+<title>Parity report</title>\n<style>\nbody{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}\n\
+table{border-collapse:collapse}th,td{text-align:left;padding:.3rem .8rem;border-bottom:1px solid #ccc;vertical-align:top}\n\
+td.n{text-align:right}code{font-size:.9em;overflow-wrap:anywhere}\n.critical,.high{color:#a4161a;font-weight:600}.medium{color:#7a5200}\n\
+</style></head><body>\n<h1>Parity report</h1>\n";
+
+/// Writes a report.
+pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
+    out.write_all(HEAD.as_bytes())?;
+    let (ledger, judged) = (&view.ledger, &view.ledger.judgements);
+    writeln!(
+        out,
+        "<p>{} received, {} mirrored, {} judged: {} match, {} normalised, {} mismatch, {} inconclusive, {} vacuous.</p>",
+        ledger.received,
+        ledger.mirrored,
+        ledger.judged,
+        judged.matched,
+        judged.normalised,
+        judged.mismatch,
+        judged.inconclusive,
+        judged.vacuous
+    )?;
+    for gap in &ledger.gaps {
+        writeln!(out, "<p>Up to {} requests unaccounted for from {} to {}.</p>", gap.up_to, gap.from, gap.to)?;
+    }
+    if view.signatures.is_empty() {
+        writeln!(out, "<p>No signatures.</p>")?;
+    } else {
+        out.write_all(b"<table><thead><tr><th>Signature<th>Severity<th>Count<th>Route<th>In<th>Path<th>Kind<th>Shape<th>Last seen")?;
+        out.write_all(b"</tr></thead><tbody>\n")?;
+        for s in &view.signatures {
+            writeln!(
+                out,
+                "<tr><td><code>{}</code><td class=\"{sev}\">{sev}<td class=\"n\">{}<td><code>{}</code><td>{}<td><code>{}</code>\
+                 <td>{}<td><code>{}</code><td>{}</tr>",
+                escape(&s.id),
+                s.count,
+                escape(&s.route),
+                s.place,
+                escape(&s.path),
+                s.kind,
+                escape(&s.shape),
+                escape(&s.last_seen),
+                sev = s.severity,
+            )?;
+        }
+        out.write_all(b"</tbody></table>\n")?;
+    }
+    out.write_all(b"</body></html>\n")
+}
+
+fn escape(text: &str) -> String {
+    clean(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}

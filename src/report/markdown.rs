@@ -1,0 +1,61 @@
+//! Markdown for a pull request or a job summary.
+
+use super::text::clean;
+use super::views::ReportView;
+use std::io::{self, Write};
+
+/// Writes a report.
+pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
+    let ledger = &view.ledger;
+    let judged = &ledger.judgements;
+    writeln!(out, "## Parity report\n")?;
+    writeln!(
+        out,
+        "{} received, {} mirrored, {} judged: {} match, {} normalised, {} mismatch, {} inconclusive, {} vacuous.\n",
+        ledger.received,
+        ledger.mirrored,
+        ledger.judged,
+        judged.matched,
+        judged.normalised,
+        judged.mismatch,
+        judged.inconclusive,
+        judged.vacuous
+    )?;
+    for gap in &ledger.gaps {
+        writeln!(out, "Up to {} requests unaccounted for from {} to {}.\n", gap.up_to, gap.from, gap.to)?;
+    }
+    if view.signatures.is_empty() {
+        return writeln!(out, "No signatures.");
+    }
+    writeln!(out, "| signature | severity | count | route | in | path | kind | shape | last seen |")?;
+    writeln!(out, "|---|---|--:|---|---|---|---|---|---|")?;
+    for s in &view.signatures {
+        writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} | {} | {} | {} | {} |",
+            s.id,
+            s.severity,
+            s.count,
+            code(&s.route),
+            s.place,
+            code(&s.path),
+            s.kind,
+            code(&s.shape),
+            s.last_seen
+        )?;
+    }
+    Ok(())
+}
+
+/// Stored text as code in a table cell: nothing in it is markup, a link or a column.
+fn code(text: &str) -> String {
+    let text = clean(text);
+    if text.is_empty() {
+        return String::new();
+    }
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('|', "&#124;");
+    format!(
+        "<code>{}</code>",
+        escaped.replace('`', "&#96;").replace('*', "&#42;").replace('_', "&#95;").replace('[', "&#91;")
+    )
+}

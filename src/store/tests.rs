@@ -1,0 +1,205 @@
+//! What only the room itself can see: half-written changes, bounds, formats.
+
+use super::disk::{Disk, OPERATIONS, Operations};
+use super::handle::StoreHandle;
+use super::keys::{self, Table};
+use super::record::{self, MAX_VALUE, Meta};
+use super::state::{Bounds, State};
+use super::{AtRest, Options, StoreError, open};
+use crate::compare::{Kind, Place, Severity};
+use crate::evidence::{CellDelta, CellKey, Counts, EvidenceBatch, MarkCounts, SignatureDelta, SignatureFacts, Source};
+use crate::judge::{SignatureId, Verdict};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::tempdir;
+
+const CACHE: u64 = 1 << 20;
+const LONG: Duration = Duration::from_secs(60);
+const WIDE: Bounds = Bounds { exemplars: 3, signatures: 1_000, cells: 1_000 };
+
+fn cell_key(hour: u32) -> CellKey {
+    CellKey {
+        route: "GET /x".to_owned(),
+        inferred: false,
+        primary_version: String::new(),
+        candidate_version: String::new(),
+        rule_set: 0,
+        comparator: 1,
+        principal: "anonymous".to_owned(),
+        hour,
+    }
+}
+
+/// A batch of one mismatching exchange for each of these signatures, and a cell for each of these hours.
+fn batch(
+    source: Source,
+    sequence: u64,
+    signatures: std::ops::Range<u64>,
+    hours: std::ops::Range<u32>,
+) -> EvidenceBatch {
+    let mut counts = Counts::default();
+    let facts = SignatureFacts {
+        route: "GET /x".to_owned(),
+        inferred: false,
+        place: Place::Body,
+        path: "/a".to_owned(),
+        kind: Kind::Value,
+        detail: None,
+        shape: "number:+1".to_owned(),
+        severity: Severity::Medium,
+    };
+    let delta = |id| {
+        counts.count_verdict(Verdict::Mismatch);
+        let delta = SignatureDelta {
+            facts: facts.clone(),
+            count: 1,
+            marks: MarkCounts::default(),
+            first_seen_ms: sequence,
+            last_seen_ms: sequence,
+            candidate_versions: [format!("v{sequence:03}")].into(),
+        };
+        (SignatureId(id), delta)
+    };
+    let signatures: BTreeMap<_, _> = signatures.map(delta).collect();
+    EvidenceBatch {
+        source,
+        sequence,
+        closed_at_ms: 2_000 + sequence,
+        received_so_far: 0,
+        counts,
+        cells: hours.map(|hour| (cell_key(hour), CellDelta { leaves: 1, ..CellDelta::default() })).collect(),
+        signatures,
+        exemplars: Vec::new(),
+    }
+}
+
+fn state(disk: &Disk) -> State {
+    let meta = open::meta(disk).unwrap().unwrap();
+    State::load(disk, &meta, WIDE).unwrap()
+}
+
+fn new_store(dir: &Path) -> (Disk, State) {
+    let (found, state) = open::for_writing(dir, CACHE, 1_000, false, |d, meta| State::load(d, meta, WIDE)).unwrap();
+    assert!(found.set_aside.is_none());
+    (found.disk, state)
+}
+
+#[test]
+fn a_large_change_cut_short_is_there_whole_or_not_at_all() {
+    let dir = tempdir().unwrap();
+    let (disk, mut counters) = new_store(dir.path());
+    let source = Source { tee: counters.meta.tee, incarnation: 1 };
+    let change = counters.apply(&batch(source, 1, 0..500, 0..5), &disk).unwrap().unwrap();
+    assert!(change.operations.len() > OPERATIONS * 2);
+
+    // a journal without its mark: the crash came before it was whole
+    let half = Operations::from([(keys::journal_part(0), Some(record::encode(&vec![0u8; 9]).unwrap()))]);
+    disk.in_parts(&half).unwrap();
+    drop(disk);
+    let disk = open::disk(dir.path(), CACHE).unwrap();
+    let before = state(&disk);
+    assert_eq!((before.signatures.len(), before.totals.applied), (0, 0));
+    assert_eq!(disk.get(&keys::journal_part(0)).unwrap(), None);
+
+    // a whole journal, of which a part was applied already
+    disk.write_journal(&change.operations).unwrap();
+    let part: Operations = change.operations.clone().into_iter().take(150).collect();
+    disk.in_parts(&part).unwrap();
+    drop(disk);
+    let disk = open::disk(dir.path(), CACHE).unwrap();
+    let after = state(&disk);
+    assert_eq!((after.signatures.len(), after.totals.applied, after.counts.mismatched), (500, 1, 500));
+    assert_eq!(disk.table(Table::Journal, Table::Journal.prefix(), false).unwrap().count(), 0);
+}
+
+#[test]
+fn chunks_of_a_change_that_never_came_are_removed() {
+    let dir = tempdir().unwrap();
+    let (disk, state) = new_store(dir.path());
+    let next = state.totals.next_blob;
+    let orphans: Operations = (0..3).map(|i| (keys::chunk(next, i), Some(vec![1; MAX_VALUE]))).collect();
+    disk.in_parts(&orphans).unwrap();
+    drop(disk);
+    assert_eq!(AtRest::open(dir.path()).unwrap().verify().unwrap(), 0);
+    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let (store, _) = StoreHandle::start(dir.path(), &options, 1, 2_000, 0).unwrap();
+    assert!(store.close(LONG));
+    let disk = open::disk(dir.path(), CACHE).unwrap();
+    assert_eq!(disk.table(Table::Chunk, Table::Chunk.prefix(), false).unwrap().count(), 0);
+}
+
+#[test]
+fn full_tables_leave_out_and_count() {
+    let dir = tempdir().unwrap();
+    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let bounds = Bounds { exemplars: 3, signatures: 10, cells: 4 };
+    let (store, _) = StoreHandle::start_bounded(dir.path(), &options, bounds, 1, 1_000, 0).unwrap();
+    store.offer(batch(store.source(), 1, 0..8, 3..6)).unwrap();
+    store.offer(batch(store.source(), 2, 5..20, 5..8)).unwrap();
+    assert!(store.settle(LONG));
+    assert_eq!((store.signatures().len(), store.left_out().signatures), (10, 10));
+    // the mismatches themselves are in the account all the same
+    assert_eq!(store.ledger().counts.mismatched, 8 + 15);
+    assert!(store.close(LONG));
+    let rest = AtRest::open(dir.path()).unwrap();
+    let hours: Vec<u32> = rest.cells().unwrap().iter().map(|(key, _)| key.hour).collect();
+    assert_eq!((hours, rest.left_out().cells), (vec![4, 5, 6, 7], 1));
+    assert_eq!(rest.left_out().signatures, 10);
+}
+
+#[test]
+fn cells_add_up_and_versions_are_bounded_over_restarts() {
+    let dir = tempdir().unwrap();
+    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    for incarnation in 1..=40 {
+        let (store, _) = StoreHandle::start(dir.path(), &options, incarnation, 1_000, 0).unwrap();
+        let mut batch = batch(store.source(), 1, 0..1, 9..10);
+        batch.signatures.values_mut().for_each(|s| s.candidate_versions = [format!("v{incarnation:03}")].into());
+        store.offer(batch).unwrap();
+        assert!(store.close(LONG));
+    }
+    let rest = AtRest::open(dir.path()).unwrap();
+    assert_eq!(rest.cells().unwrap()[0].1.leaves, 40);
+    let signature = &rest.signatures().unwrap()[0];
+    assert_eq!((signature.count, signature.candidate_versions.len()), (40, SignatureDelta::VERSIONS));
+    assert_eq!(signature.candidate_versions.last().map(String::as_str), Some("v040"));
+    assert_eq!(rest.ledger().unwrap().durable_seq, 40);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_left_as_it_is() {
+    let dir = tempdir().unwrap();
+    let (disk, state) = new_store(dir.path());
+    let newer = Meta { format: open::FORMAT + 1, ..state.meta };
+    let change = Operations::from([(Table::Meta.prefix(), Some(record::encode(&newer).unwrap()))]);
+    disk.commit(&change).unwrap();
+    drop(disk);
+    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let refused = StoreHandle::start(dir.path(), &options, 1, 1_000, 0).map(|_| ());
+    assert!(matches!(refused, Err(StoreError::Newer { found: 2, known: 1, .. })), "{refused:?}");
+    assert!(matches!(AtRest::open(dir.path()).map(|_| ()), Err(StoreError::Newer { .. })));
+    // neither set aside nor written to
+    assert_eq!(open::disk(dir.path(), CACHE).and_then(|disk| disk.record(&Table::Meta.prefix())).unwrap(), Some(newer));
+}
+
+#[test]
+fn a_full_desk_gives_the_batch_back_and_never_waits() {
+    let dir = tempdir().unwrap();
+    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let (store, _) = StoreHandle::start(dir.path(), &options, 1, 1_000, 0).unwrap();
+    let (mut sequence, mut refused) = (0, 0);
+    while refused == 0 && sequence < 100_000 {
+        match store.offer(batch(store.source(), sequence + 1, 0..50, 0..1)) {
+            Ok(()) => sequence += 1,
+            Err(back) => {
+                refused += 1;
+                assert_eq!(back.sequence, sequence + 1);
+            }
+        }
+    }
+    assert_eq!(refused, 1, "{sequence} batches were taken");
+    assert!(store.close(LONG));
+    assert_eq!(store.ledger().counts.mismatched, sequence * 50);
+    assert!(store.offer(batch(store.source(), sequence + 1, 0..1, 0..1)).is_err(), "after the end nothing is taken");
+}

@@ -1,0 +1,173 @@
+//! Every refused config says file, line and column, key, what is allowed, and what was probably meant.
+
+use paritee::config::{ConfigError, Flags, load};
+use std::path::Path;
+
+/// What is wrong, the file after its upstreams, and what the whole answer must be (without the file's folder).
+const CASES: &[(&str, &str, &str)] = &[
+    (
+        "an unknown key",
+        "[mirror]\nmax_inflight = 3\n",
+        "paritee.toml:4:1: mirror.max_inflight: unknown key `max_inflight`\n\
+         \u{20} |\n4 | max_inflight = 3\n  | ^^^^^^^^^^^^\n\
+         \u{20} = did you mean `max_in_flight`?\n\
+         \u{20} = allowed: percent, key, methods, shadow_nice, rate, burst, max_in_flight, max_in_flight_bytes, max_body, \
+         breaker, back_off, session",
+    ),
+    (
+        "an unknown key in an inline table",
+        "[mirror]\nbreaker = { failure = 3 }\n",
+        "paritee.toml:4:13: mirror.breaker.failure: unknown key `failure`\n\
+         \u{20} |\n4 | breaker = { failure = 3 }\n  |             ^^^^^^^\n\
+         \u{20} = did you mean `failures`?\n\
+         \u{20} = allowed: failures, window, cooldown, probe_timeout",
+    ),
+    (
+        "an unknown section",
+        "[mirrors]\n",
+        "paritee.toml:3:2: mirrors: unknown key `mirrors`\n\
+         \u{20} |\n3 | [mirrors]\n  |  ^^^^^^^\n\
+         \u{20} = did you mean `mirror`?\n\
+         \u{20} = allowed: listen, admin, admin_token, workers, upstreams, mirror, confirm, compare, redact, store, principal, \
+         role, rule, route, gate",
+    ),
+    (
+        "a URL that does not parse",
+        "[upstreams.candidate]\nurl = \"127.0.0.1:9000\"\n",
+        "paritee.toml:4:7: upstreams.candidate.url: `127.0.0.1:9000` is not an http URL\n\
+         \u{20} |\n4 | url = \"127.0.0.1:9000\"\n  |       ^^^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: http://host:port, optionally with a base path (http://127.0.0.1:8000)",
+    ),
+    (
+        "https",
+        "[upstreams.candidate]\nurl = \"https://api.example\"\n",
+        "paritee.toml:4:7: upstreams.candidate.url: https is not in this version: put the tee behind what ends TLS, and ask \
+         over http\n\
+         \u{20} |\n4 | url = \"https://api.example\"\n  |       ^^^^^^^^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: http://host:port, optionally with a base path (http://127.0.0.1:8000)",
+    ),
+    (
+        "a percentage out of range",
+        "[mirror]\npercent = 101\n",
+        "paritee.toml:4:11: mirror.percent: this is not a percentage\n\
+         \u{20} |\n4 | percent = 101\n  |           ^^^\n\
+         \u{20} = allowed: 0 to 100 with at most two decimals (12.5 or \"12.5%\")",
+    ),
+    (
+        "a write among the methods",
+        "[mirror]\nmethods = [\"GET\", \"POST\"]\n",
+        "paritee.toml:4:19: mirror.methods[2]: `POST` is not safe to repeat everywhere\n\
+         \u{20} |\n4 | methods = [\"GET\", \"POST\"]\n  |                   ^^^^^^\n\
+         \u{20} = allowed: GET, HEAD, OPTIONS, TRACE here; others with mirror = \"allow\" on their own [[route]]",
+    ),
+    (
+        "a rule without a kind",
+        "[[rule]]\nname = \"r\"\npath = \"$.a\"\n",
+        "paritee.toml:4:8: rule[1].name: the rule `r` says nothing about what it does\n\
+         \u{20} |\n4 | name = \"r\"\n  |        ^^^\n\
+         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, error_body",
+    ),
+    (
+        "a rule that ignores without a reason",
+        "[[rule]]\nname = \"r\"\npath = \"$.a\"\nignore = true\n",
+        "paritee.toml:4:8: rule[1].name: the rule `r` hides a place for good: say why\n\
+         \u{20} |\n4 | name = \"r\"\n  |        ^^^\n\
+         \u{20} = allowed: reason = \"…\" beside ignore = true",
+    ),
+    (
+        "a rule kind that does not act yet",
+        "[[rule]]\nname = \"r\"\npath = \"$.a\"\nset = true\n",
+        "paritee.toml:6:7: rule[1].set: the rule kind `set` is not in this version, and a rule must not fail to act silently\n\
+         \u{20} |\n6 | set = true\n  |       ^^^^\n\
+         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, error_body",
+    ),
+    (
+        "a shape that is nearly one",
+        "[[route]]\nmatch = \"GET /a\"\n[[route.rule]]\nname = \"r\"\npath = \"$.a\"\nshape = \"uid\"\n",
+        "paritee.toml:8:9: route[1].rule[1].shape: `uid` is not a shape\n\
+         \u{20} |\n8 | shape = \"uid\"\n  |         ^^^^^\n\
+         \u{20} = did you mean `uuid`?\n\
+         \u{20} = allowed: uuid, timestamp, number, same_type, or { pattern = \"…\" }",
+    ),
+    (
+        "two routes of one meaning",
+        "[[route]]\nmatch = \"GET /a/{x}\"\n[[route]]\nmatch = \"GET /a/{y}\"\n",
+        "paritee.toml:6:9: route[2].match: this route and the one on line 4 claim the same requests\n\
+         \u{20} |\n6 | match = \"GET /a/{y}\"\n  |         ^^^^^^^^^^^^\n\
+         \u{20} = allowed: one [[route]] for each method and template",
+    ),
+    (
+        "an environment variable that is not set",
+        "[store]\ndir = \"${PARITEE_TEST_IS_NOT_SET}\"\n",
+        "paritee.toml:4:7: store.dir: the environment variable `PARITEE_TEST_IS_NOT_SET` is not set\n\
+         \u{20} |\n4 | dir = \"${PARITEE_TEST_IS_NOT_SET}\"\n  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: set it, or write ${PARITEE_TEST_IS_NOT_SET:-…}",
+    ),
+    (
+        "a role that is not declared",
+        "[[role]]\nname = \"http-api\"\n[[route]]\nmatch = \"GET /a\"\nrole = \"http_api\"\n",
+        "paritee.toml:7:8: route[1].role: the role `http_api` is not declared\n\
+         \u{20} |\n7 | role = \"http_api\"\n  |        ^^^^^^^^^^\n\
+         \u{20} = did you mean `http-api`?\n\
+         \u{20} = allowed: a declared [[role]] (http-api)",
+    ),
+    (
+        "a duration without its unit",
+        "[upstreams.candidate]\nurl = \"http://h\"\ntimeout = \"5\"\n",
+        "paritee.toml:5:11: upstreams.candidate.timeout: `5` is not a duration\n\
+         \u{20} |\n5 | timeout = \"5\"\n  |           ^^^\n\
+         \u{20} = allowed: a number and its unit: us, ms, s, m, h or d (\"250ms\", \"30s\", \"7d\")",
+    ),
+    (
+        "TOML that does not parse",
+        "[mirror\n",
+        "paritee.toml:3:8: unclosed table, expected `]`\n  |\n3 | [mirror\n  |        ^",
+    ),
+    (
+        "a value of the wrong type",
+        "[mirror]\nmax_in_flight = \"64\"\n",
+        "paritee.toml:4:17: mirror.max_in_flight: invalid type: string \"64\", expected a whole number\n\
+         \u{20} |\n4 | max_in_flight = \"64\"\n  |                 ^^^^",
+    ),
+];
+
+fn refused(folder: &Path, text: &str) -> ConfigError {
+    let file = folder.join("paritee.toml");
+    std::fs::write(&file, format!("[upstreams]\nprimary = {{ url = \"http://127.0.0.1:8000\" }}\n{text}")).unwrap();
+    load(Some(&file), &Flags::default()).err().unwrap_or_else(|| panic!("accepted: {text}"))
+}
+
+#[test]
+fn every_refusal_says_where_what_and_what_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wrong = String::new();
+    for (what, text, expected) in CASES {
+        let told = refused(folder.path(), text).to_string();
+        let told = told.replace(&format!("{}/", folder.path().display()), "");
+        if told != *expected {
+            wrong += &format!("--- {what}: expected\n{expected}\n--- told\n{told}\n\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_compile_error_points_into_the_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = refused(folder.path(), "[[rule]]\nname = \"r\"\npath = \"$.a[?(@.x)]\"\nunordered = true\n");
+    let place = error.place.expect("a place");
+    assert_eq!((place.line, error.key.as_deref()), (5, Some("rule[1].path")), "{}", error.message);
+    assert!(place.column > 8, "the column is inside the string: {}", place.column);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = load(Some(Path::new("/nowhere/paritee.toml")), &Flags::default()).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/paritee.toml: cannot read this config"), "{error}");
+}
+
+#[test]
+fn a_missing_primary_is_told_with_both_ways_to_name_it() {
+    let error = load(None, &Flags::default()).unwrap_err().to_string();
+    assert!(error.contains("--primary http://host:port"), "{error}");
+}
