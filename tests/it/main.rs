@@ -2,6 +2,8 @@
 
 // report, show and ledger by the built binary over a store at rest
 mod cli_store;
+// docs/configuration.md tells the truth
+mod config_docs;
 // every refused config says where, what and what else
 mod config_errors;
 // kill -9 under load: nothing acknowledged is lost
