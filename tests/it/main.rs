@@ -1,5 +1,7 @@
 //! The one test binary: every module says what it holds.
 
+// `diff` by the built binary over real files
+mod cli_diff;
 // report, show and ledger by the built binary over a store at rest
 mod cli_store;
 // docs/configuration.md tells the truth
