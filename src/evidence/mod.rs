@@ -5,11 +5,13 @@
 mod batch;
 mod cell;
 mod exemplar;
+mod fold;
 mod ledger;
 mod mark;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use cell::{CellDelta, CellKey, Distinct, Histogram};
 pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
+pub use fold::Fold;
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};

@@ -1,8 +1,19 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
-use crate::evidence::Ledger;
+use super::lane::{Lane, Queue};
+use super::shadow::Command;
+use super::shared::Shared;
+use crate::evidence::{Ledger, Mark};
 use crate::store::StoreHandle;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// How often a settling looks whether the shadow side is done.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Whether the candidate is asked at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,38 +63,108 @@ pub struct Health {
 }
 
 /// The client's end of a running mirror: shared by admin and serve, all methods take `&self`.
-pub struct Control {}
+pub struct Control {
+    shared: Arc<Shared>,
+    queue: Queue,
+    commands: mpsc::Sender<Command>,
+}
 
 impl Control {
+    pub(super) fn new(shared: Arc<Shared>, queue: Queue, commands: mpsc::Sender<Command>) -> Control {
+        Control { shared, queue, commands }
+    }
     /// The account of this moment: a consistent cut over all threads, on top of what the store held at the start.
     pub fn ledger(&self) -> Ledger {
-        todo!("live")
+        let durable = self.shared.store.ledger();
+        let cut = self.shared.accounts.cut();
+        let mut ledger = self.shared.base.clone();
+        ledger.counts.add(&cut.counts);
+        ledger.in_flight = cut.in_flight;
+        // Nobody has asked again yet: every new mismatch is unconfirmed.
+        ledger.marks.0[Mark::Unconfirmed as usize] += cut.counts.mismatched as i64;
+        ledger.gaps = durable.gaps;
+        ledger.durable_seq = durable.durable_seq;
+        ledger
     }
     /// Switches mirroring on or off, at once: what was admitted and not yet sent ends as not judged (`cancelled`).
-    pub fn set_mirroring(&self, _on: bool) {
-        todo!("live")
+    pub fn set_mirroring(&self, on: bool) {
+        self.shared.mirroring.store(on, Relaxed);
     }
     /// The switch.
     pub fn mirroring(&self) -> bool {
-        todo!("live")
+        self.shared.mirroring.load(Relaxed)
     }
     /// The store.
     pub fn store(&self) -> &StoreHandle {
-        todo!("live")
+        &self.shared.store
     }
-    /// Closes the shadow side's open batch and waits until the store has it durably, at most this long; true when it has.
-    /// A report read after this holds all that was judged before the call.
-    pub async fn settle(&self, _at_most: Duration) -> bool {
-        todo!("live")
+    /// Waits until what was admitted before is at its end, closes the shadow side's open batch and waits until the store has
+    /// it durably; at most this long; true when it has. A report read after this holds all traffic answered before the call,
+    /// or, where some of that is still under way after half of the time, all that was judged by then.
+    pub async fn settle(&self, at_most: Duration) -> bool {
+        let (start, half) = (Instant::now(), at_most / 2);
+        let before = self.shared.accounts.cut();
+        let done_by_then = before.counts.mirrored_and_done() + before.in_flight;
+        loop {
+            let now = self.shared.accounts.cut();
+            if now.in_flight == 0 || now.counts.mirrored_and_done() >= done_by_then || start.elapsed() >= half {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let (closed, told) = oneshot::channel();
+        let left = || at_most.saturating_sub(start.elapsed());
+        if tokio::time::timeout(left(), self.commands.send(Command::Close(closed))).await.is_err() {
+            return false;
+        }
+        if !matches!(tokio::time::timeout(left(), told).await, Ok(Ok(()))) {
+            return false;
+        }
+        let (store, rest) = (self.shared.store.clone(), left());
+        tokio::task::spawn_blocking(move || store.settle(rest)).await.unwrap_or(false)
     }
     /// Facts for health checks and metrics.
     pub fn health(&self) -> Health {
-        todo!("live")
+        let shared = &self.shared;
+        Health {
+            accepting: shared.accepting.load(Relaxed),
+            draining: shared.draining.load(Relaxed),
+            candidate: shared.config.candidate.is_some(),
+            mirroring: shared.mirroring.load(Relaxed),
+            breaker: shared.breaker.state(),
+            in_flight: shared.accounts.cut().in_flight,
+            in_flight_bytes: shared.budget.in_use().1 as u64,
+            connections: shared.connections.load(Relaxed),
+            uptime_s: shared.started.elapsed().as_secs(),
+            store_failing: shared.store.failing(),
+        }
     }
     /// True when traffic may be sent here: the live threads accept and no stop was asked for. A failing candidate or store
     /// does not make the tee unready, since it serves all the same.
     pub fn ready(&self) -> bool {
-        let health = self.health();
-        health.accepting && !health.draining
+        self.shared.accepting.load(Relaxed) && !self.shared.draining.load(Relaxed)
+    }
+    /// A live thread's way to the shadow side; call it on that thread.
+    pub fn lane(&self) -> Rc<Lane> {
+        Lane::new(self.shared.clone(), self.queue.clone())
+    }
+    /// The live threads accept connections from now on, or no longer.
+    pub fn set_accepting(&self, accepting: bool) {
+        self.shared.accepting.store(accepting, Relaxed);
+    }
+    /// A stop was asked for: nothing new is mirrored.
+    pub fn set_draining(&self) {
+        self.shared.draining.store(true, Relaxed);
+    }
+    /// Ends the shadow side: what is in flight may end within `at_most`, the rest is counted as not judged (`shutdown`), the
+    /// last batch is handed to the store. True when the thread has said that it is done.
+    pub async fn drain(&self, at_most: Duration) -> bool {
+        let (done, told) = oneshot::channel();
+        let command = Command::Drain { at_most, done };
+        let grace = at_most + Duration::from_secs(1);
+        if tokio::time::timeout(grace, self.commands.send(command)).await.is_err() {
+            return false;
+        }
+        matches!(tokio::time::timeout(grace, told).await, Ok(Ok(())))
     }
 }

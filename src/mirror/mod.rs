@@ -1,5 +1,23 @@
 //! The shadow side: admission, the hand-over, the shadow runtime, the ledger.
 
+mod account;
+mod admission;
+mod ask;
+mod breaker;
+mod budget;
+mod closing;
 mod control;
+mod infer;
+mod lane;
+mod markers;
+mod sample;
+mod shadow;
+mod shared;
 
+pub use admission::Facts;
+pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
+pub use lane::{Job, Lane, flush_when_parked};
+pub use markers::{ECHO, Markers};
+pub use shadow::ShadowThread;
+pub use shared::{Judge, Setup, start};

@@ -109,10 +109,9 @@ impl Acting {
     pub fn array(&self) -> Option<RuleId> {
         self.get(Slot::Array)
     }
-    /// True where a rule looks at values: then an element's hash does not tell whether it is equal.
-    pub fn looks_at_values(&self) -> bool {
-        use Slot::*;
-        [FallbackPrimary, FallbackCandidate, Number, Timestamp, Shape].iter().any(|slot| self.get(*slot).is_some())
+    /// True where a fallback may fill an empty value of either side.
+    pub fn fills(&self) -> bool {
+        self.get(Slot::FallbackPrimary).is_some() || self.get(Slot::FallbackCandidate).is_some()
     }
     fn fallback(&self, primary: bool) -> Option<RuleId> {
         self.get(if primary { Slot::FallbackPrimary } else { Slot::FallbackCandidate })

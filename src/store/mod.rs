@@ -13,6 +13,7 @@ mod open;
 mod read;
 mod record;
 mod salvage;
+mod signature;
 mod state;
 mod sync;
 mod writer;

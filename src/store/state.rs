@@ -3,11 +3,11 @@
 use super::cells::Merge;
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
-use super::record::{self, Blob, Kept, Meta, Session, StoredCell, StoredSignature, Totals};
-use super::{SignatureRecord, StoreError, gap};
+use super::record::{self, Blob, Meta, Session, StoredCell, StoredSignature, Totals};
+use super::signature::{Entry, add, keep, new_record, signature_record, stored_signature};
+use super::{StoreError, gap};
 use crate::evidence::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Gap, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source,
-    exemplar_rank,
+    CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Gap, Mark, MarkCounts, SignatureDelta, Source,
 };
 use crate::judge::SignatureId;
 use std::collections::{BTreeMap, HashMap};
@@ -28,14 +28,6 @@ pub(super) struct Bounds {
 const CELLS_AT_HAND: usize = 64;
 /// Lives of tees remembered.
 const SESSIONS: usize = 64;
-
-/// A signature as the writer holds it.
-#[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) record: Arc<SignatureRecord>,
-    pub(super) kept: Vec<Kept>,
-    blob: Option<Blob>,
-}
 
 /// What has to be written for a batch: what others refer to, then everything else at once.
 #[derive(Default)]
@@ -64,7 +56,7 @@ impl Change {
     fn set(&mut self, key: Key, value: Vec<u8>) {
         self.operations.insert(key, Some(value));
     }
-    fn remove(&mut self, key: Key, blob: Option<Blob>) {
+    pub(super) fn remove(&mut self, key: Key, blob: Option<Blob>) {
         self.operations.insert(key, None);
         self.remove_chunks(blob);
     }
@@ -72,7 +64,7 @@ impl Change {
         self.operations.extend(blob.into_iter().flat_map(Blob::keys).map(|key| (key, None)));
     }
     /// Sets a value of any size; the chunks of the one before go.
-    fn set_packed(&mut self, key: Key, packed: record::Packed, before: Option<Blob>, totals: &mut Totals) {
+    pub(super) fn set_packed(&mut self, key: Key, packed: record::Packed, before: Option<Blob>, totals: &mut Totals) {
         self.remove_chunks(before);
         if let Some(blob) = packed.blob {
             totals.next_blob += 1;
@@ -92,62 +84,6 @@ fn marks_of(words: &BTreeMap<String, i64>) -> MarkCounts {
         }
     }
     marks
-}
-
-/// A stored signature as the rest of the house sees it.
-pub(super) fn signature_record(id: SignatureId, stored: &StoredSignature) -> SignatureRecord {
-    SignatureRecord {
-        id,
-        facts: stored.facts.clone(),
-        count: stored.count,
-        marks: stored.marks,
-        first_seen_ms: stored.first_seen_ms,
-        last_seen_ms: stored.last_seen_ms,
-        status: stored.status.clone(),
-        candidate_versions: stored.candidate_versions.clone(),
-        exemplars: stored.kept.len(),
-    }
-}
-
-fn stored_signature(entry: &Entry) -> StoredSignature {
-    let record = &entry.record;
-    StoredSignature {
-        facts: record.facts.clone(),
-        count: record.count,
-        marks: record.marks,
-        first_seen_ms: record.first_seen_ms,
-        last_seen_ms: record.last_seen_ms,
-        status: record.status.clone(),
-        candidate_versions: record.candidate_versions.clone(),
-        kept: entry.kept.clone(),
-    }
-}
-
-fn new_record(id: SignatureId, facts: &SignatureFacts) -> SignatureRecord {
-    SignatureRecord {
-        id,
-        facts: facts.clone(),
-        count: 0,
-        marks: MarkCounts::default(),
-        first_seen_ms: u64::MAX,
-        last_seen_ms: 0,
-        status: "open".to_owned(),
-        candidate_versions: Default::default(),
-        exemplars: 0,
-    }
-}
-
-fn add(record: &mut SignatureRecord, delta: &SignatureDelta) {
-    record.facts.severity = record.facts.severity.max(delta.facts.severity);
-    record.count += delta.count;
-    record.marks.add(&delta.marks);
-    record.first_seen_ms = record.first_seen_ms.min(delta.first_seen_ms);
-    record.last_seen_ms = record.last_seen_ms.max(delta.last_seen_ms);
-    record.candidate_versions.extend(delta.candidate_versions.iter().cloned());
-    // the greatest stay, so that the order in which batches come does not matter
-    while record.candidate_versions.len() > SignatureDelta::VERSIONS {
-        record.candidate_versions.pop_first();
-    }
 }
 
 impl State {
@@ -390,38 +326,4 @@ impl State {
         change.set(Table::Gaps.prefix(), record::encode(&self.gaps).map_err(|e| disk.damaged(e))?);
         Ok(())
     }
-}
-
-/// Keeps the exemplars of lowest rank; writes those that stay and removes those that leave.
-fn keep(
-    id: SignatureId,
-    entry: &mut Entry,
-    new: &[&Exemplar],
-    most: usize,
-    totals: &mut Totals,
-    change: &mut Change,
-) -> Result<(), record::RecordError> {
-    let mut all: BTreeMap<(u64, crate::exchange::ExchangeId), Result<Kept, &Exemplar>> = BTreeMap::new();
-    for exemplar in new {
-        all.insert((exemplar_rank(exemplar.exchange), exemplar.exchange), Err(exemplar));
-    }
-    // what is there already stays as it is
-    all.extend(entry.kept.drain(..).map(|kept| ((kept.rank, kept.exchange), Ok(kept))));
-    for (index, ((rank, exchange), one)) in all.into_iter().enumerate() {
-        let key = keys::exemplar(id, rank, exchange);
-        match one {
-            Ok(kept) if index < most => entry.kept.push(kept),
-            Ok(kept) => change.remove(key, kept.blob),
-            Err(exemplar) if index < most => match record::pack(exemplar, totals.next_blob) {
-                Ok(packed) => {
-                    entry.kept.push(Kept { rank, exchange, blob: packed.blob });
-                    change.set_packed(key, packed, None, totals);
-                }
-                Err(record::RecordError::TooLarge(_)) => totals.left_out.exemplars += 1,
-                Err(other) => return Err(other),
-            },
-            Err(_) => {}
-        }
-    }
-    Ok(())
 }

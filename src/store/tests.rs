@@ -75,12 +75,13 @@ fn batch(
 }
 
 fn state(disk: &Disk) -> State {
-    let meta = open::meta(disk).unwrap().unwrap();
-    State::load(disk, &meta, WIDE).unwrap()
+    let meta = open::meta(disk).expect("the test's own store").expect("the test's own store");
+    State::load(disk, &meta, WIDE).expect("the test's own store")
 }
 
 fn new_store(dir: &Path) -> (Disk, State) {
-    let (found, state) = open::for_writing(dir, CACHE, 1_000, false, |d, meta| State::load(d, meta, WIDE)).unwrap();
+    let (found, state) = open::for_writing(dir, CACHE, 1_000, false, |d, meta| State::load(d, meta, WIDE))
+        .expect("the test's own store");
     assert!(found.set_aside.is_none());
     (found.disk, state)
 }

@@ -1,1 +1,33 @@
-//! The few system calls that need a raw descriptor or `unsafe`, each with its reason.
+//! The few system calls that the standard library has no word for. The only room where `unsafe` may stand.
+
+use std::io;
+
+/// Sets the niceness of the calling thread alone.
+pub fn set_thread_nice(nice: i32) -> io::Result<()> {
+    if nice == 0 {
+        return Ok(());
+    }
+    // On Linux the priority of a "process" is that of one thread, by its own id.
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice).map_err(io::Error::from)
+}
+
+/// Raises the soft limit of descriptors to the hard one; says how many there may be.
+pub fn raise_descriptor_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // A process that may not raise its limit goes on with what it has.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Tells the allocator to keep freed memory: copies are made on one thread and freed on another, and the heap would else be
+/// given back to the kernel and fetched again all the time.
+pub fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[allow(unsafe_code, reason = "mallopt has no safe wrapper; it only stores two numbers in the allocator's settings")]
+    // SAFETY: both options take any positive number, and no thread but this one exists yet.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
+    }
+}

@@ -1,1 +1,11 @@
-//! Asks one side over the wire. A failing upstream is data, not an error.
+//! One side on the wire: connections, pools, what both legs do to a head, capped copies. A failing side is data.
+
+mod capture;
+mod failure;
+mod head;
+mod pool;
+
+pub use capture::Capture;
+pub use failure::{failure_of, kind_of};
+pub use head::{Hop, compact, origin_form, strip_hop_by_hop, wants_upgrade};
+pub use pool::{Dialect, Lease, Pool};

@@ -27,32 +27,47 @@ fn fill(dir: &Path) {
     assert!(store.close(LONG));
 }
 
+/// What is done to a copy of a good store.
+type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
+    fs::create_dir(to).expect("the test's own files and stores");
+    for entry in fs::read_dir(from).expect("the test's own files and stores").flatten() {
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        if entry.file_type().expect("the test's own files and stores").is_dir() {
             copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).unwrap();
+            fs::copy(entry.path(), target).expect("the test's own files and stores");
         }
     }
 }
 
 fn snapshot(dir: &Path) -> PathBuf {
-    let is_snapshot = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("snap.");
-    fs::read_dir(dir).unwrap().flatten().map(|e| e.path()).find(is_snapshot).expect("a snapshot")
+    let is_snapshot = |path: &PathBuf| {
+        path.file_name().expect("the test's own files and stores").to_string_lossy().starts_with("snap.")
+    };
+    fs::read_dir(dir)
+        .expect("the test's own files and stores")
+        .flatten()
+        .map(|e| e.path())
+        .find(is_snapshot)
+        .expect("a snapshot")
 }
 
 fn flip(path: &Path, at: u64) {
-    let mut bytes = fs::read(path).unwrap();
+    let mut bytes = fs::read(path).expect("the test's own files and stores");
     let at = at as usize % bytes.len();
     bytes[at] ^= 0x5a;
-    fs::write(path, bytes).unwrap();
+    fs::write(path, bytes).expect("the test's own files and stores");
 }
 
 fn cut(path: &Path, to: u64) {
-    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(to).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .expect("the test's own files and stores")
+        .set_len(to)
+        .expect("the test's own files and stores");
 }
 
 /// The tee starts, takes a batch, and leaves a store that agrees with itself. Says what it set aside.
@@ -73,28 +88,35 @@ fn starts_and_works(dir: &Path, what: &str) -> Option<(PathBuf, u64, u64)> {
     assert!(store.close(LONG), "{what}");
     let rest = AtRest::open(dir).unwrap_or_else(|error| panic!("{what}: {error}"));
     // nothing that the signatures refer to is missing
-    for record in rest.signatures().unwrap() {
-        assert_eq!(rest.exemplars(record.id).unwrap().len(), record.exemplars, "{what}");
+    for record in rest.signatures().expect("the test's own files and stores") {
+        assert_eq!(
+            rest.exemplars(record.id).expect("the test's own files and stores").len(),
+            record.exemplars,
+            "{what}"
+        );
     }
     opened.set_aside
 }
 
 #[test]
 fn a_damaged_snapshot_or_setting_loses_nothing() {
-    let dir = tempdir().unwrap();
+    let dir = tempdir().expect("the test's own files and stores");
     let good = dir.path().join("good");
     fill(&good);
     // sled writes a snapshot when it opens a store that has changed
-    let before = AtRest::open(&good).unwrap();
-    let (ledger, signatures) = (before.ledger().unwrap(), before.signatures().unwrap());
+    let before = AtRest::open(&good).expect("the test's own files and stores");
+    let (ledger, signatures) = (
+        before.ledger().expect("the test's own files and stores"),
+        before.signatures().expect("the test's own files and stores"),
+    );
     drop(before);
-    let damages: [(&str, &dyn Fn(&Path)); 5] = [
+    let damages: [Damage; 5] = [
         ("a byte of the snapshot", &|dir| flip(&snapshot(dir), 100)),
         ("half a snapshot", &|dir| cut(&snapshot(dir), 40)),
         ("an empty snapshot", &|dir| cut(&snapshot(dir), 0)),
         ("a byte of the settings", &|dir| flip(&dir.join("conf"), 2)),
         ("a snapshot that was being written", &|dir| {
-            fs::write(dir.join("snap.7FFFFFFFFFFFFFFF.generating"), "x").unwrap()
+            fs::write(dir.join("snap.7FFFFFFFFFFFFFFF.generating"), "x").expect("the test's own files and stores")
         }),
     ];
     for (index, (what, damage)) in damages.iter().enumerate() {
@@ -102,11 +124,11 @@ fn a_damaged_snapshot_or_setting_loses_nothing() {
         copy(&good, &bad);
         damage(&bad);
         let set_aside = starts_and_works(&bad, what);
-        let rest = AtRest::open(&bad).unwrap();
-        let mut now = rest.signatures().unwrap();
+        let rest = AtRest::open(&bad).expect("the test's own files and stores");
+        let mut now = rest.signatures().expect("the test's own files and stores");
         now.retain(|s| s.id.0 != 7_777);
         assert_eq!(now, signatures, "{what}");
-        let mut counts = rest.ledger().unwrap().counts;
+        let mut counts = rest.ledger().expect("the test's own files and stores").counts;
         counts.mismatched -= 1;
         assert_eq!(counts, ledger.counts, "{what}");
         check_agreement(&rest, 5);
@@ -119,11 +141,11 @@ fn a_damaged_snapshot_or_setting_loses_nothing() {
 
 #[test]
 fn any_damage_to_the_log_is_survived_and_what_is_lost_is_told() {
-    let dir = tempdir().unwrap();
+    let dir = tempdir().expect("the test's own files and stores");
     let good = dir.path().join("good");
     fill(&good);
-    drop(AtRest::open(&good).unwrap());
-    let size = fs::metadata(good.join("db")).unwrap().len();
+    drop(AtRest::open(&good).expect("the test's own files and stores"));
+    let size = fs::metadata(good.join("db")).expect("the test's own files and stores").len();
     let rounds = if std::env::var_os("PARITEE_ALL").is_some() { 60 } else { 10 };
     let mut set_aside = 0;
     for round in 0..rounds {
@@ -157,14 +179,18 @@ fn any_damage_to_the_log_is_survived_and_what_is_lost_is_told() {
 
 #[test]
 fn a_file_that_is_no_store_at_all_is_set_aside_with_a_gap_without_bound() {
-    let dir = tempdir().unwrap();
+    let dir = tempdir().expect("the test's own files and stores");
     let bad = dir.path().join("store");
-    fs::create_dir(&bad).unwrap();
-    fs::write(bad.join("db"), noise(1, 600_000)).unwrap();
-    fs::write(bad.join("conf"), "nonsense that is long enough").unwrap();
+    fs::create_dir(&bad).expect("the test's own files and stores");
+    fs::write(bad.join("db"), noise(1, 600_000)).expect("the test's own files and stores");
+    fs::write(bad.join("conf"), "nonsense that is long enough").expect("the test's own files and stores");
     assert!(matches!(AtRest::open(&bad), Err(StoreError::Damaged { .. })));
     let (_, salvaged, lost) = starts_and_works(&bad, "nonsense").expect("set aside");
     assert!(salvaged == 0 && lost > 0);
-    let gaps = AtRest::open(&bad).unwrap().ledger().unwrap().gaps;
+    let gaps = AtRest::open(&bad)
+        .expect("the test's own files and stores")
+        .ledger()
+        .expect("the test's own files and stores")
+        .gaps;
     assert_eq!(gaps.first().map(|gap| (gap.to_ms, gap.up_to)), Some((9_000, u64::MAX)));
 }

@@ -221,6 +221,10 @@ impl<'a> Document<'a> {
     pub fn scalars(&self, each: impl FnMut(&Scalar<'_, 'a>)) {
         visit::scalars(self, each);
     }
+    /// The text between two offsets, as [`Document::span`] counts them.
+    pub fn between(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(from.saturating_sub(self.offset)..to.saturating_sub(self.offset)).unwrap_or("")
+    }
     fn slice(&self, start: u32, end: u32) -> &'a str {
         self.text.get(start as usize..end as usize).unwrap_or("")
     }

@@ -1,0 +1,72 @@
+//! Whether a request is mirrored: decided before any body byte, each refusal with its reason, the rate limit last.
+
+use super::breaker::Pass;
+use super::budget::Permit;
+use super::sample::sampled;
+use super::shared::Shared;
+use crate::config::RouteConfig;
+use crate::evidence::NotMirrored;
+use http::{HeaderMap, Method};
+use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What one exchange takes beside the bytes of its bodies and heads.
+const OVERHEAD: usize = 1 << 10;
+
+/// What is known of a request when its head is complete.
+pub struct Facts<'r> {
+    /// The declared route, where there is one.
+    pub route: Option<&'r RouteConfig>,
+    /// The method.
+    pub method: &'r Method,
+    /// All header fields as received.
+    pub headers: &'r HeaderMap,
+    /// The body's length; `None` where it comes in chunks, `Some(0)` without a body.
+    pub body_length: Option<u64>,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// It wants another protocol.
+    pub upgrade: bool,
+    /// It carries a valid marker.
+    pub marked: bool,
+}
+
+/// The permit, or the first reason against it.
+pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMirrored> {
+    let mirror = &shared.config.mirror;
+    refused_by_kind(shared, facts).map_or(Ok(()), Err)?;
+    if facts.body_length.is_some_and(|length| length > mirror.max_body as u64) {
+        return Err(NotMirrored::Body);
+    }
+    if !sampled(mirror.basis_points, &mirror.key, facts.headers, facts.peer) {
+        return Err(NotMirrored::Percent);
+    }
+    let pass = shared.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
+    let heads: usize = facts.headers.values().map(|value| value.len()).sum();
+    let body = facts.body_length.unwrap_or(0) as usize;
+    let permit = shared.budget.admit(OVERHEAD + heads + body, pass == Pass::Probe)?;
+    match &shared.limiter {
+        Some(limiter) if limiter.check().is_err() => Err(NotMirrored::Rate),
+        _ => Ok(permit),
+    }
+}
+
+/// What kind of request is not mirrored, whatever the load.
+fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
+    let allowed = match facts.route.and_then(|route| route.mirror) {
+        Some(allowed) => allowed,
+        None => shared.config.mirror.methods.contains(facts.method),
+    };
+    let never = facts.route.is_some_and(|route| route.mirror == Some(false));
+    let refusals = [
+        (facts.route.is_some_and(|route| route.owned_by_candidate), NotMirrored::Owned),
+        (facts.upgrade, NotMirrored::Upgrade),
+        (facts.marked, NotMirrored::Marked),
+        (!shared.mirroring.load(Relaxed), NotMirrored::Off),
+        (shared.draining.load(Relaxed), NotMirrored::Draining),
+        (shared.config.candidate.is_none(), NotMirrored::NoCandidate),
+        (!never && !allowed, NotMirrored::Method),
+        (never, NotMirrored::Route),
+    ];
+    refusals.into_iter().find_map(|(refused, reason)| refused.then_some(reason))
+}

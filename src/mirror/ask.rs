@@ -1,0 +1,171 @@
+//! The candidate's leg: the copy of a request, sent with deadlines of its own; the answer captured up to the cap.
+
+use super::lane::Job;
+use super::shared::Shared;
+use crate::config::Upstream;
+use crate::evidence::NotJudged;
+use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Response};
+use crate::upstream::{Capture, Hop, Lease, Pool, compact, failure_of, origin_form, strip_hop_by_hop};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// A whole answer may take so many times the candidate's timeout, however it trickles.
+const WHOLE: u32 = 4;
+/// A marker holds so long beyond the deadline of its shadow request.
+const MARKER_GRACE_S: u64 = 30;
+
+/// A captured request body on its way to the candidate.
+pub(super) struct CopyBody {
+    parts: std::vec::IntoIter<Bytes>,
+    left: u64,
+}
+
+impl CopyBody {
+    fn new(chunks: &Chunks) -> CopyBody {
+        CopyBody { parts: chunks.iter().cloned().collect::<Vec<_>>().into_iter(), left: chunks.len() as u64 }
+    }
+}
+
+impl Body for CopyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let part = self.parts.next();
+        self.left -= part.as_ref().map_or(0, |part| part.len() as u64);
+        Poll::Ready(part.map(|part| Ok(Frame::data(part))))
+    }
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// The candidate as one thread asks it.
+pub(super) struct Candidate {
+    pub(super) upstream: Upstream,
+    pub(super) pool: Rc<Pool<CopyBody>>,
+    /// What a client of HTTP/1.0 that names no host has asked for.
+    pub(super) default_host: Option<HeaderValue>,
+}
+
+impl Candidate {
+    /// Asks. An answer that would take the copies over their bounds is not judged.
+    pub(super) async fn ask(&self, shared: &Shared, job: &mut Job, id: ExchangeId) -> Result<Answer, NotJudged> {
+        let start = Instant::now();
+        let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
+        let whole = start + patience * WHOLE;
+        let outcome = match self.head(shared, job, id, patience).await {
+            Err(failure) => Outcome::Failed(failure),
+            Ok((response, lease)) => self.body(shared, job, response, lease, patience, whole).await?,
+        };
+        Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
+    }
+    async fn head(
+        &self,
+        shared: &Shared,
+        job: &Job,
+        id: ExchangeId,
+        patience: Duration,
+    ) -> Result<(http::Response<Incoming>, Lease<CopyBody>), Failure> {
+        let expiry_s = (super::shared::now_ms() / 1_000) + (patience * WHOLE).as_secs() + MARKER_GRACE_S;
+        let request = || self.request(shared, job, id, expiry_s);
+        let mut lease = self.pool.checkout().await?;
+        loop {
+            let sent = tokio::time::timeout(patience, lease.send(request())).await;
+            let mut error = match sent {
+                Ok(Ok(response)) => return Ok((response, lease)),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let message = format!("no answer within {patience:?}");
+                    return Err(Failure { kind: FailureKind::Timeout, status: None, message });
+                }
+            };
+            let unsent = error.take_message().is_some();
+            let safe = matches!(job.request.method, Method::GET | Method::HEAD) && job.request.body.length() == 0;
+            if !lease.reused || !(unsent || safe) {
+                return Err(failure_of(error.error(), None));
+            }
+            lease = self.pool.connect().await?;
+        }
+    }
+    fn request(&self, shared: &Shared, job: &Job, id: ExchangeId, expiry_s: u64) -> Request<CopyBody> {
+        let asked = &job.request;
+        let mut request = Request::new(CopyBody::new(asked.body.kept()));
+        let mut headers = asked.headers.clone();
+        strip_hop_by_hop(&mut headers);
+        if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
+            headers.insert(HOST, host.clone());
+        }
+        Hop { peer: job.peer }.append_forwarded(&mut headers);
+        super::Markers::strip_untrusted(&mut headers);
+        shared.markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
+        if asked.body.length() == 0 && !headers.contains_key(CONTENT_LENGTH) && has_body_by_nature(&asked.method) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let target: Uri = asked.target.parse().unwrap_or_default();
+        *request.uri_mut() = origin_form(target, &self.upstream.base_path);
+        *request.method_mut() = asked.method.clone();
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = headers;
+        request
+    }
+    async fn body(
+        &self,
+        shared: &Shared,
+        job: &mut Job,
+        response: http::Response<Incoming>,
+        lease: Lease<CopyBody>,
+        patience: Duration,
+        whole: Instant,
+    ) -> Result<Outcome, NotJudged> {
+        let (parts, mut body) = response.into_parts();
+        let failed = |failure| Ok(Outcome::Failed(failure));
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            let message = "switched protocols without being asked".to_owned();
+            return failed(Failure { kind: FailureKind::Protocol, status: Some(parts.status), message });
+        }
+        let headers = compact(&parts.headers);
+        let mut capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
+        let mut trailers: Option<HeaderMap> = None;
+        while !body.is_end_stream() {
+            let next = timeout_at(whole.min(Instant::now() + patience), body.frame()).await;
+            let frame = match next {
+                Err(_) => {
+                    let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
+                    return failed(Failure { kind: FailureKind::Timeout, status: Some(parts.status), message });
+                }
+                Ok(None) => break,
+                Ok(Some(Err(error))) => return failed(failure_of(&error, Some(parts.status))),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            match frame.into_data() {
+                Ok(data) if !job.permit.charge(capture.push(&data)) => return Err(NotJudged::Bytes),
+                Ok(_) => {}
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        lease.give_back();
+        let body = capture.finish();
+        Ok(Outcome::Answered(Response { status: parts.status, headers, body, trailers }))
+    }
+}
+
+/// Methods whose requests have a body, so that an empty one says its length.
+fn has_body_by_nature(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}

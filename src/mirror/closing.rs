@@ -1,0 +1,62 @@
+//! Evidence batches: what was judged and counted since the last one, closed and offered to the store; a refused one grows.
+
+use super::shared::{Shared, now_ms};
+use crate::evidence::{Counts, EvidenceBatch, Fold};
+use std::sync::Arc;
+
+/// Store operations of one batch at most.
+pub(super) const OPERATIONS: usize = 200;
+
+/// The shadow side's open batch.
+pub(super) struct Closing {
+    shared: Arc<Shared>,
+    pub(super) fold: Fold,
+    counted: Counts,
+    received: u64,
+    sequence: u64,
+    /// Closed, and not yet taken by the store.
+    pending: Option<EvidenceBatch>,
+}
+
+impl Closing {
+    /// Nothing judged yet.
+    pub(super) fn new(shared: Arc<Shared>) -> Closing {
+        let fold = Fold::new(shared.config.store.exemplars);
+        Closing { shared, fold, counted: Counts::default(), received: 0, sequence: 0, pending: None }
+    }
+    /// Closes the open batch, if there is anything in it, and offers it. True when the store has taken all there is.
+    pub(super) fn close(&mut self) -> bool {
+        let cut = self.shared.accounts.cut();
+        let changed = cut.received() != self.received || cut.counts != self.counted || self.fold.operations() > 0;
+        if changed {
+            let mut delta = cut.counts.clone();
+            delta.subtract(&self.counted);
+            self.received = cut.received();
+            self.counted = cut.counts;
+            // A batch that the store has not taken yet has not used its number up.
+            let sequence = self.sequence + 1;
+            let batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), self.received, delta);
+            match &mut self.pending {
+                Some(pending) => pending.merge(batch),
+                None => self.pending = Some(batch),
+            }
+        }
+        let Some(batch) = self.pending.take() else {
+            return true;
+        };
+        match self.shared.store.offer(batch) {
+            Ok(()) => {
+                self.sequence += 1;
+                true
+            }
+            Err(refused) => {
+                self.pending = Some(*refused);
+                false
+            }
+        }
+    }
+    /// True when the open batch is as large as one may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.fold.operations() >= OPERATIONS
+    }
+}

@@ -1,0 +1,201 @@
+//! One live thread's way to the shadow side: admission, counters, and a hand-over in batches that never waits.
+
+use super::account::Account;
+use super::admission::{self, Facts};
+use super::budget::Permit;
+use super::shared::{Shared, now_ms};
+use super::Markers;
+use crate::config::{Config, RouteIndex};
+use crate::evidence::{NotJudged, NotMirrored};
+use crate::exchange::{Answer, Client, Request};
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::sync::mpsc;
+
+/// Exchanges handed over at once at most.
+const BATCH: usize = 64;
+/// Exchanges that wait for the shadow thread at most (their bytes are bounded by the budget).
+const QUEUED: usize = 8_192;
+
+/// A finished exchange as the live path hands it over.
+pub struct Job {
+    /// When the request's head was complete, milliseconds since the Unix epoch.
+    pub received_at_ms: u64,
+    /// What was asked.
+    pub request: Request,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// The declared route, where there is one.
+    pub route: Option<RouteIndex>,
+    /// What the monolith answered.
+    pub primary: Answer,
+    /// Whether the client saw the end.
+    pub client: Client,
+    /// Its place in the budget.
+    pub permit: Permit,
+}
+
+/// The bounded queue between live threads and the shadow thread.
+#[derive(Clone)]
+pub(super) struct Queue {
+    sender: mpsc::Sender<Vec<Box<Job>>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The queue's other end.
+pub(super) struct Jobs {
+    receiver: mpsc::Receiver<Vec<Box<Job>>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    /// An empty one.
+    pub(super) fn new() -> (Queue, Jobs) {
+        let (sender, receiver) = mpsc::channel(QUEUED);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        (Queue { sender, waiting: waiting.clone() }, Jobs { receiver, waiting })
+    }
+    fn offer(&self, batch: Vec<Box<Job>>) -> Result<(), Vec<Box<Job>>> {
+        let count = batch.len();
+        if self.waiting.fetch_add(count, Relaxed) + count > QUEUED {
+            self.waiting.fetch_sub(count, Relaxed);
+            return Err(batch);
+        }
+        self.sender.try_send(batch).map_err(|refused| {
+            self.waiting.fetch_sub(count, Relaxed);
+            refused.into_inner()
+        })
+    }
+}
+
+impl Jobs {
+    /// The next batch; `None` once every live thread is gone.
+    pub(super) async fn next(&mut self) -> Option<Vec<Box<Job>>> {
+        let batch = self.receiver.recv().await?;
+        self.waiting.fetch_sub(batch.len(), Relaxed);
+        Some(batch)
+    }
+    /// What waits already.
+    pub(super) fn try_next(&mut self) -> Option<Vec<Box<Job>>> {
+        let batch = self.receiver.try_recv().ok()?;
+        self.waiting.fetch_sub(batch.len(), Relaxed);
+        Some(batch)
+    }
+}
+
+/// One live thread's way to the shadow side.
+pub struct Lane {
+    shared: Arc<Shared>,
+    account: Arc<Account>,
+    queue: Queue,
+    outbox: RefCell<Vec<Box<Job>>>,
+}
+
+impl Lane {
+    pub(super) fn new(shared: Arc<Shared>, queue: Queue) -> Rc<Lane> {
+        let account = shared.accounts.open();
+        Rc::new(Lane { shared, account, queue, outbox: RefCell::default() })
+    }
+    /// The configuration.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.shared.config
+    }
+    /// The markers of this tee.
+    pub fn markers(&self) -> &Markers {
+        &self.shared.markers
+    }
+    /// The seed of this process's body digests.
+    pub fn digest_seed(&self) -> u64 {
+        self.shared.digest_seed()
+    }
+    /// Milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+    /// Counts the request, and says whether it is mirrored.
+    pub fn admit(&self, facts: &Facts<'_>) -> Option<Permit> {
+        let permit = admission::admit(&self.shared, facts);
+        let mut tally = self.account.lock();
+        match permit {
+            Ok(permit) => {
+                tally.admitted += 1;
+                Some(permit)
+            }
+            Err(reason) => {
+                tally.counts.count_not_mirrored(reason);
+                None
+            }
+        }
+    }
+    /// Counts a request that is answered without asking anybody, since it has been here before.
+    pub fn refuse_loop(&self) {
+        self.account.lock().counts.count_not_mirrored(NotMirrored::Marked);
+    }
+    /// An admitted exchange that will not be judged.
+    pub fn give_up(&self, reason: NotJudged) {
+        let draining = self.shared.draining.load(Relaxed) && reason == NotJudged::Cancelled;
+        let reason = if draining { NotJudged::Shutdown } else { reason };
+        self.account.lock().counts.count_not_judged(reason);
+    }
+    /// Hands a finished exchange over, with the next batch.
+    pub fn hand_over(&self, job: Box<Job>) {
+        if !self.shared.mirroring.load(Relaxed) {
+            return self.give_up(NotJudged::Cancelled);
+        }
+        let full = {
+            let mut outbox = self.outbox.borrow_mut();
+            outbox.push(job);
+            outbox.len() >= BATCH
+        };
+        if full {
+            self.flush();
+        }
+    }
+    /// Hands over what has gathered; what is refused is counted and dropped.
+    pub fn flush(&self) {
+        let batch = std::mem::take(&mut *self.outbox.borrow_mut());
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(refused) = self.queue.offer(batch) {
+            let mut tally = self.account.lock();
+            refused.iter().for_each(|_| tally.counts.count_not_judged(NotJudged::Queue));
+        }
+    }
+    /// True once a stop was asked for.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Relaxed)
+    }
+    /// One more client connection.
+    pub fn connection_opened(&self) {
+        self.shared.connections.fetch_add(1, Relaxed);
+    }
+    /// One less.
+    pub fn connection_closed(&self) {
+        self.shared.connections.fetch_sub(1, Relaxed);
+    }
+}
+
+thread_local! {
+    /// The lane of this live thread, for the runtime's park hook, which can hold nothing of one thread.
+    static PARKING: RefCell<Option<Rc<Lane>>> = const { RefCell::new(None) };
+}
+
+impl Lane {
+    /// Makes this the lane that [`flush_when_parked`] flushes on this thread; `None` takes it away.
+    pub fn install(lane: Option<Rc<Lane>>) {
+        PARKING.with(|slot| *slot.borrow_mut() = lane);
+    }
+}
+
+/// For `Builder::on_thread_park`: a live thread that has nothing to do hands over what has gathered.
+pub fn flush_when_parked() {
+    PARKING.with(|slot| {
+        if let Ok(lane) = slot.try_borrow() {
+            lane.iter().for_each(|lane| lane.flush());
+        }
+    });
+}

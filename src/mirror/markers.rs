@@ -1,0 +1,133 @@
+//! The signs by which tees and sides know each other's requests: pure functions over a key. Nothing here reads a clock.
+//!
+//! Hop (primary leg): which tees a request has passed. Exchange (candidate leg): which shadow request this is, signed, with an
+//! end. Echo (an answer to the candidate): the monolith wrote this, asked through a tee for that exchange.
+
+use crate::exchange::ExchangeId;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+/// Primary leg: one line for each tee on the way.
+pub(super) const HOP: HeaderName = HeaderName::from_static("x-paritee-hop");
+/// Candidate leg: `id.expiry.mac`.
+pub(super) const EXCHANGE: HeaderName = HeaderName::from_static("x-paritee-exchange");
+/// An answer given to the candidate: `id.mac`.
+pub const ECHO: HeaderName = HeaderName::from_static("x-paritee-echo");
+/// Candidate leg: for people and logs.
+pub(super) const SHADOW: HeaderName = HeaderName::from_static("x-shadow-request");
+
+/// One tee's markers.
+#[derive(Clone)]
+pub struct Markers {
+    key: [u8; 32],
+    instance: HeaderValue,
+}
+
+impl Markers {
+    /// Markers signed with `key` (shared by the tees of one fleet) and named after this instance.
+    pub fn new(key: &[u8; 32], instance: u64) -> Markers {
+        let instance = HeaderValue::from_str(&format!("{instance:016x}"));
+        // 16 hex digits are a valid value; the fallback keeps this total.
+        let instance = instance.unwrap_or_else(|_| HeaderValue::from_static("paritee"));
+        Markers { key: blake3::derive_key("paritee 2026-11-23 markers v1", key), instance }
+    }
+    /// True when the request has passed this very tee before.
+    pub fn has_own_hop(&self, headers: &HeaderMap) -> bool {
+        headers
+            .get_all(HOP)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+            .any(|hop| hop.trim_ascii() == self.instance.as_bytes())
+    }
+    /// Adds this tee to the hops of a request; those of other tees stay.
+    pub fn append_hop(&self, headers: &mut HeaderMap) {
+        headers.append(HOP, self.instance.clone());
+    }
+    /// Marks a shadow request.
+    pub fn mark_shadow(&self, headers: &mut HeaderMap, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) {
+        headers.insert(SHADOW, HeaderValue::from_static("1"));
+        let mac = self.exchange_mac(id, expiry_s, method, path).to_hex();
+        if let Ok(value) = HeaderValue::from_str(&format!("{id}.{expiry_s}.{mac}")) {
+            headers.insert(EXCHANGE, value);
+        }
+    }
+    /// The exchange whose shadow request made somebody send this one: same method and path, not yet over.
+    pub fn shadow_of(&self, headers: &HeaderMap, now_s: u64, method: &Method, path: &str) -> Option<ExchangeId> {
+        let mut parts = headers.get(EXCHANGE)?.to_str().ok()?.splitn(3, '.');
+        let id: ExchangeId = parts.next()?.parse().ok()?;
+        let expiry_s: u64 = parts.next()?.parse().ok()?;
+        let mac = blake3::Hash::from_hex(parts.next()?).ok()?;
+        // Comparing two hashes takes the same time wherever they differ.
+        (mac == self.exchange_mac(id, expiry_s, method, path) && now_s <= expiry_s).then_some(id)
+    }
+    /// What the answer to such a request carries.
+    pub fn echo(&self, id: ExchangeId) -> Option<HeaderValue> {
+        HeaderValue::from_str(&format!("{id}.{}", self.echo_mac(id).to_hex())).ok()
+    }
+    /// True when an answer carries the echo of this exchange: the monolith wrote it.
+    pub fn is_echo_of(&self, headers: &HeaderMap, id: ExchangeId) -> bool {
+        headers.get_all(ECHO).iter().filter_map(|value| value.to_str().ok()?.split_once('.')).any(|(echoed, mac)| {
+            echoed.parse() == Ok(id) && blake3::Hash::from_hex(mac).is_ok_and(|mac| mac == self.echo_mac(id))
+        })
+    }
+    /// Removes what a client must not be able to say: that its request is a shadow request.
+    pub fn strip_untrusted(headers: &mut HeaderMap) {
+        headers.remove(EXCHANGE);
+        headers.remove(SHADOW);
+        headers.remove(ECHO);
+    }
+    fn exchange_mac(&self, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(b"exchange\0").update(&id.0.to_be_bytes()).update(&expiry_s.to_be_bytes());
+        hasher.update(method.as_str().as_bytes()).update(b" ").update(path.as_bytes());
+        hasher.finalize()
+    }
+    fn echo_mac(&self, id: ExchangeId) -> blake3::Hash {
+        blake3::Hasher::new_keyed(&self.key).update(b"echo\0").update(&id.0.to_be_bytes()).finalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ExchangeId = ExchangeId(77);
+
+    fn marked(markers: &Markers) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        markers.mark_shadow(&mut headers, ID, 100, &Method::GET, "/a");
+        headers
+    }
+
+    #[test]
+    fn a_marker_holds_for_its_method_path_key_and_time_only() {
+        let markers = Markers::new(&[1; 32], 5);
+        let headers = marked(&markers);
+        assert_eq!(markers.shadow_of(&headers, 100, &Method::GET, "/a"), Some(ID));
+        assert_eq!(markers.shadow_of(&headers, 101, &Method::GET, "/a"), None);
+        assert_eq!(markers.shadow_of(&headers, 100, &Method::POST, "/a"), None);
+        assert_eq!(markers.shadow_of(&headers, 100, &Method::GET, "/b"), None);
+        assert_eq!(Markers::new(&[2; 32], 5).shadow_of(&headers, 100, &Method::GET, "/a"), None);
+        assert_eq!(Markers::new(&[1; 32], 6).shadow_of(&headers, 100, &Method::GET, "/a"), Some(ID), "another tee's");
+    }
+
+    #[test]
+    fn an_echo_is_of_one_exchange_and_cannot_be_made_from_the_request() {
+        let markers = Markers::new(&[1; 32], 5);
+        let mut answer = HeaderMap::new();
+        answer.append(ECHO, marked(&markers)[EXCHANGE].clone());
+        assert!(!markers.is_echo_of(&answer, ID));
+        answer.append(ECHO, markers.echo(ID).unwrap());
+        assert!(markers.is_echo_of(&answer, ID));
+        assert!(!markers.is_echo_of(&answer, ExchangeId(78)));
+    }
+
+    #[test]
+    fn own_hops_are_seen_among_others() {
+        let (mine, other) = (Markers::new(&[1; 32], 5), Markers::new(&[1; 32], 6));
+        let mut headers = HeaderMap::new();
+        other.append_hop(&mut headers);
+        assert!(!mine.has_own_hop(&headers));
+        mine.append_hop(&mut headers);
+        assert!(mine.has_own_hop(&headers) && other.has_own_hop(&headers));
+    }
+}

@@ -1,0 +1,331 @@
+//! The shadow thread: asks the candidate, judges, folds, closes batches. Nothing on a live thread waits for it.
+
+use super::ask::Candidate;
+use super::closing::Closing;
+use super::infer::Inferred;
+use super::lane::{Job, Jobs};
+use super::shared::{Judge, Shared};
+use crate::config::Upstream;
+use crate::evidence::NotJudged;
+use crate::exchange::{Answer, Client, Exchange, Failure, FailureKind, Outcome, Provenance, Route};
+use crate::judge::{Inconclusive, Judgement, Verdict};
+use crate::redact::Redactor;
+use crate::rules::RuleSet;
+use crate::upstream::{Dialect, Pool};
+use http::HeaderValue;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// A batch stays open this long.
+const OPEN_FOR: Duration = Duration::from_millis(50);
+/// Shadow requests on their way at once, whatever the budget; what is more waits.
+const ASKED_AT_ONCE: usize = 256;
+/// Bytes of a candidate connection's read buffer, and so of an answer's head.
+const BUFFER: usize = 256 << 10;
+/// Commands that wait.
+const COMMANDS: usize = 16;
+/// Between two looks of a drain.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// What the shadow thread is told.
+pub(super) enum Command {
+    /// Close the open batch and say so.
+    Close(oneshot::Sender<()>),
+    /// End within this time, and say so.
+    Drain {
+        /// What is in flight may end within this.
+        at_most: Duration,
+        /// Told at the end.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// The running shadow thread.
+pub struct ShadowThread(std::thread::JoinHandle<()>);
+
+impl ShadowThread {
+    /// True once it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+pub(super) fn spawn(
+    shared: Arc<Shared>,
+    jobs: Jobs,
+    judge: Judge,
+    redactor: Redactor,
+) -> std::io::Result<(ShadowThread, mpsc::Sender<Command>)> {
+    let (sender, commands) = mpsc::channel(COMMANDS);
+    let runtime = Builder::new_current_thread();
+    let nice = shared.config.mirror.shadow_nice;
+    let body = move || {
+        // Without the right to it, the thread runs at the live threads' priority.
+        let _ = crate::sys::set_thread_nice(nice);
+        let mut runtime = runtime;
+        match runtime.enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge, redactor).run(jobs, commands)),
+            Err(error) => tracing::error!(%error, "no shadow runtime: nothing is mirrored"),
+        }
+    };
+    let thread = std::thread::Builder::new().name("paritee-shadow".into()).spawn(body)?;
+    Ok((ShadowThread(thread), sender))
+}
+
+struct Shadow {
+    shared: Arc<Shared>,
+    judge: Judge,
+    redactor: Redactor,
+    candidate: Option<Candidate>,
+    closing: RefCell<Closing>,
+    account: Arc<super::account::Account>,
+    inferred: RefCell<Inferred>,
+    backlog: RefCell<VecDeque<Box<Job>>>,
+    asking: Cell<usize>,
+    /// What is left has been counted.
+    ended: Cell<bool>,
+    unclassified: Arc<str>,
+}
+
+impl Shadow {
+    fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor) -> Rc<Shadow> {
+        let default_host = HeaderValue::from_str(&shared.config.primary.authority).ok();
+        let candidate = shared.config.candidate.clone().map(|upstream| Candidate {
+            pool: Pool::new(
+                &upstream.authority,
+                upstream.connect_timeout,
+                Dialect { preserve_case: false, buffer: BUFFER },
+            ),
+            upstream,
+            default_host,
+        });
+        Rc::new(Shadow {
+            account: shared.accounts.open(),
+            closing: RefCell::new(Closing::new(shared.clone())),
+            shared,
+            judge,
+            redactor,
+            candidate,
+            inferred: RefCell::default(),
+            backlog: RefCell::default(),
+            asking: Cell::new(0),
+            ended: Cell::new(false),
+            unclassified: "unclassified".into(),
+        })
+    }
+    async fn run(self: Rc<Self>, mut jobs: Jobs, mut commands: mpsc::Receiver<Command>) {
+        let mut tick = tokio::time::interval(OPEN_FOR);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                batch = jobs.next() => match batch {
+                    Some(batch) => self.take(batch),
+                    None => break,
+                },
+                _ = tick.tick() => self.tick(),
+                command = commands.recv() => match command {
+                    Some(Command::Close(closed)) => {
+                        while let Some(batch) = jobs.try_next() {
+                            self.take(batch);
+                        }
+                        self.close_for_sure().await;
+                        // Whoever asked may have given up.
+                        let _ = closed.send(());
+                    }
+                    Some(Command::Drain { at_most, done }) => {
+                        self.drain(&mut jobs, Instant::now() + at_most).await;
+                        let _ = done.send(());
+                        break;
+                    }
+                    None => break,
+                },
+            }
+        }
+    }
+    fn tick(&self) {
+        self.closing.borrow_mut().close();
+        if let Some(candidate) = &self.candidate {
+            candidate.pool.sweep();
+        }
+    }
+    /// Offers until the store has taken everything; whoever waits for it has a deadline.
+    async fn close_for_sure(&self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while !self.closing.borrow_mut().close() && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+    async fn drain(self: &Rc<Self>, jobs: &mut Jobs, deadline: Instant) {
+        loop {
+            while let Some(batch) = jobs.try_next() {
+                self.take(batch);
+            }
+            let idle = self.asking.get() == 0 && self.backlog.borrow().is_empty();
+            if idle || Instant::now() >= deadline {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let left = std::mem::take(&mut *self.backlog.borrow_mut()).len() + self.asking.get();
+        let mut tally = self.account.lock();
+        (0..left).for_each(|_| tally.counts.count_not_judged(NotJudged::Shutdown));
+        drop(tally);
+        self.ended.set(true);
+        self.close_for_sure().await;
+    }
+    fn take(self: &Rc<Self>, batch: Vec<Box<Job>>) {
+        self.backlog.borrow_mut().extend(batch);
+        while self.asking.get() < ASKED_AT_ONCE {
+            let Some(job) = self.backlog.borrow_mut().pop_front() else { break };
+            let asking = Asking::new(self.clone());
+            tokio::task::spawn_local(async move {
+                let shadow = &asking.0;
+                let mut next = Some(job);
+                while let Some(job) = next.take() {
+                    shadow.serve(job, Ending { shadow, judged: false }).await;
+                    next = shadow.backlog.borrow_mut().pop_front();
+                }
+            });
+        }
+    }
+    async fn serve(&self, mut job: Box<Job>, mut ending: Ending<'_>) {
+        let Some(candidate) = &self.candidate else { return };
+        let id = self.shared.exchange_id();
+        let answer = if job.client == Client::Left {
+            // Half a request must not be sent, and half an answer cannot be compared.
+            let message = "not asked: the client left".to_owned();
+            Answer {
+                outcome: Outcome::Failed(Failure { kind: FailureKind::Connect, status: None, message }),
+                elapsed_us: 0,
+            }
+        } else if !self.shared.mirroring.load(Relaxed) {
+            return;
+        } else {
+            let probe = job.permit.is_probe();
+            let answer = match candidate.ask(&self.shared, &mut job, id).await {
+                Ok(answer) => answer,
+                Err(reason) => return ending.not_judged(reason),
+            };
+            let answered = answer.outcome.response().is_some();
+            self.shared.breaker.report(probe, answered, std::time::Instant::now());
+            job.permit.asked();
+            answer
+        };
+        self.judge(job, candidate, id, answer, ending);
+    }
+    fn judge(
+        &self,
+        job: Box<Job>,
+        candidate: &Candidate,
+        id: crate::exchange::ExchangeId,
+        answer: Answer,
+        ending: Ending<'_>,
+    ) {
+        let config = &self.shared.config;
+        let Job { received_at_ms, request, route, primary, client, permit, .. } = *job;
+        let (route, rules): (Route, &RuleSet) = match route {
+            Some(index) => {
+                let declared = config.routes.get(index);
+                (declared.route.clone(), &declared.rules)
+            }
+            None => {
+                let route = self.inferred.borrow_mut().route(&request.method, request.path());
+                (route, &config.general_rules)
+            }
+        };
+        let principal = self.unclassified.clone();
+        let mut exchange = Exchange {
+            id,
+            received_at_ms,
+            route,
+            principal,
+            request,
+            provenance: Provenance::Own,
+            primary,
+            candidate: answer,
+            secondary: None,
+            client,
+        };
+        exchange.provenance = self.provenance(&exchange);
+        let judgement = match exchange.client {
+            Client::Left => Judgement::undecided(Verdict::Inconclusive(Inconclusive::ClientLeft)),
+            Client::Served => (self.judge)(&exchange, rules, &config.context),
+        };
+        let mut closing = self.closing.borrow_mut();
+        let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
+        let bodies = config.redact.store_bodies;
+        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, &[]);
+        ending.judged(judgement.verdict);
+        drop(permit);
+        if closing.is_full() {
+            closing.close();
+        }
+    }
+    /// Who wrote the candidate's answer: an echo of this exchange, or the monolith's own build in it.
+    fn provenance(&self, exchange: &Exchange) -> Provenance {
+        let Some(answer) = exchange.candidate.outcome.response() else {
+            return Provenance::Own;
+        };
+        let echoed = self.shared.markers.is_echo_of(&answer.headers, exchange.id);
+        let same_build = || {
+            let name = self.shared.config.primary.version_header.as_ref()?;
+            let primary = exchange.primary.outcome.response()?.headers.get(name)?;
+            Some(answer.headers.get_all(name).iter().any(|value| value == primary))
+        };
+        if echoed || same_build() == Some(true) { Provenance::Proxied } else { Provenance::Own }
+    }
+}
+
+/// One of the tasks that ask; counted until it ends, however it ends.
+struct Asking(Rc<Shadow>);
+
+impl Asking {
+    fn new(shadow: Rc<Shadow>) -> Asking {
+        shadow.asking.set(shadow.asking.get() + 1);
+        Asking(shadow)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asking.set(self.0.asking.get() - 1);
+    }
+}
+
+/// Sees to it that each exchange taken has exactly one end, whatever becomes of its task.
+struct Ending<'s> {
+    shadow: &'s Shadow,
+    judged: bool,
+}
+
+impl Ending<'_> {
+    fn judged(mut self, verdict: Verdict) {
+        self.judged = true;
+        self.shadow.account.lock().counts.count_verdict(verdict);
+    }
+    fn not_judged(&mut self, reason: NotJudged) {
+        self.judged = true;
+        self.shadow.account.lock().counts.count_not_judged(reason);
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if !self.judged && !self.shadow.ended.get() {
+            self.shadow.account.lock().counts.count_not_judged(NotJudged::Cancelled);
+        }
+    }
+}
+
+/// The build that a side tells.
+fn build<'a>(side: &Upstream, answer: &'a Answer) -> Option<&'a str> {
+    let name = side.version_header.as_ref()?;
+    answer.outcome.response()?.headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,115 @@
+//! What is refused before any side sees it. It may only refuse, never read a message otherwise than hyper does.
+
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+
+/// A refusal: the status, and why.
+pub(super) type Refusal = (StatusCode, &'static str);
+
+const fn bad(why: &'static str) -> Result<(), Refusal> {
+    Err((StatusCode::BAD_REQUEST, why))
+}
+
+/// Refuses what no proxy may pass on, and makes an authority in the request line the Host.
+pub(super) fn check<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+    if request.method() == Method::CONNECT {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy: CONNECT is refused"));
+    }
+    check_host(request.headers(), request.version())?;
+    check_framing(request.headers())?;
+    check_target(request)
+}
+
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::HTTP_10 => Ok(()),
+        (None, _) => bad("the Host field is missing"),
+        (Some(_), Some(_)) => bad("there is more than one Host field"),
+        (Some(host), None) if is_authority(host) => Ok(()),
+        (Some(_), None) => bad("the Host field is not a host"),
+    }
+}
+
+fn is_authority(host: &HeaderValue) -> bool {
+    let bytes = host.as_bytes();
+    !bytes.contains(&b'@') && !bytes.contains(&b',') && Authority::try_from(bytes).is_ok()
+}
+
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), None) => Err((StatusCode::NOT_IMPLEMENTED, "the only transfer coding here is chunked")),
+        (Some(_), Some(_)) => bad("there is more than one Transfer-Encoding field"),
+    }
+}
+
+fn check_target<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+    let uri = request.uri();
+    if uri.path_and_query().is_none() {
+        return bad("the target is not a path");
+    }
+    if uri.path() == "*" && request.method() != Method::OPTIONS {
+        return bad("the target * belongs to OPTIONS");
+    }
+    let Some(authority) = uri.authority() else {
+        return Ok(());
+    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.as_str().contains('@') {
+        return bad("the target is not an http URL");
+    }
+    match HeaderValue::from_str(authority.as_str()) {
+        Ok(host) => {
+            request.headers_mut().insert(HOST, host);
+            Ok(())
+        }
+        Err(_) => bad("the target's authority is not a host"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(request: http::request::Builder) -> u16 {
+        check(&mut request.body(()).unwrap()).map_or_else(|(status, _)| status.as_u16(), |()| 0)
+    }
+    fn get(uri: &str) -> http::request::Builder {
+        Request::get(uri)
+    }
+
+    #[test]
+    fn one_valid_host_is_asked_of_http_1_1() {
+        assert_eq!(status(get("/")), 400);
+        assert_eq!(status(get("/").version(Version::HTTP_10)), 0);
+        assert_eq!(status(get("/").header("host", "a").header("host", "a")), 400);
+        for host in ["", "a b", "a@b", "a,b", "a/b", "[::1"] {
+            assert_eq!(status(get("/").header("host", host)), 400, "{host:?}");
+        }
+        for host in ["a", "a:80", "[::1]:80", "shop.example."] {
+            assert_eq!(status(get("/").header("host", host)), 0, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn only_plain_chunked_is_read() {
+        let with = |coding: &str| status(Request::post("/").header("host", "a").header("transfer-encoding", coding));
+        assert_eq!((with("chunked"), with("Chunked"), with("gzip, chunked"), with("identity")), (0, 0, 501, 501));
+        let twice = Request::post("/").header("host", "a").header("transfer-encoding", "chunked");
+        assert_eq!(status(twice.header("transfer-encoding", "chunked")), 400);
+    }
+
+    #[test]
+    fn an_absolute_target_sets_the_host() {
+        let mut request = get("http://shop:81/a").header("host", "evil").body(()).unwrap();
+        assert_eq!(check(&mut request), Ok(()));
+        assert_eq!(request.headers()[HOST], "shop:81");
+        assert_eq!(status(get("ftp://shop/a").header("host", "a")), 400);
+        assert_eq!(status(get("http://u@shop/a").header("host", "a")), 400);
+        assert_eq!(status(get("*").header("host", "a")), 400);
+        assert_eq!(status(Request::connect("a:80").header("host", "a")), 405);
+    }
+}

@@ -1,0 +1,119 @@
+//! A side's answer on its way to the client: passed on frame by frame, each frame shared with the copy.
+
+use super::answer::Cut;
+use super::pending::Pending;
+use super::upload::{ToSide, UploadState};
+use crate::exchange::{Failure, FailureKind};
+use crate::upstream::{Lease, failure_of};
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// A side's answer as it comes.
+pub(super) struct Relay {
+    incoming: Incoming,
+    status: StatusCode,
+    /// Given back at the end; dropped before, the connection closes.
+    lease: Option<Lease<ToSide>>,
+    upload: Option<Rc<UploadState>>,
+    pending: Option<Pending>,
+    patience: Patience,
+}
+
+impl Relay {
+    pub(super) fn new(
+        incoming: Incoming,
+        status: StatusCode,
+        lease: Lease<ToSide>,
+        upload: Option<Rc<UploadState>>,
+        pending: Option<Pending>,
+        at_most: Option<Duration>,
+    ) -> Relay {
+        Relay { incoming, status, lease: Some(lease), upload, pending, patience: Patience::new(at_most) }
+    }
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.patience.moved = true;
+                self.pass(&frame);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.fail(failure_of(&error, Some(self.status)));
+                Poll::Ready(Some(Err(Cut::Failed(error))))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending if self.patience.is_over(cx) => {
+                let message = "the answer's body stood still".to_owned();
+                self.fail(Failure { kind: FailureKind::Timeout, status: Some(self.status), message });
+                Poll::Ready(Some(Err(Cut::StoodStill)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+    fn pass(&mut self, frame: &Frame<Bytes>) {
+        if let Some(pending) = &mut self.pending {
+            frame.data_ref().into_iter().for_each(|data| pending.frame(data));
+            frame.trailers_ref().into_iter().for_each(|trailers| pending.trailers(trailers));
+        }
+        if self.incoming.is_end_stream() {
+            self.end();
+        }
+    }
+    fn end(&mut self) {
+        self.pending.take().into_iter().for_each(Pending::whole);
+        // While the upload still runs, the connection is not free.
+        let free = self.upload.as_ref().is_none_or(|upload| upload.is_complete());
+        self.lease.take().filter(|_| free).into_iter().for_each(Lease::give_back);
+    }
+    fn fail(&mut self, failure: Failure) {
+        self.lease = None;
+        self.pending.take().into_iter().for_each(|pending| pending.failed(failure.clone()));
+    }
+}
+
+/// How long a body may stand still. The timer is made when the body first waits, and set again only when it fires.
+struct Patience {
+    at_most: Option<Duration>,
+    moved: bool,
+    waiting_since: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn new(at_most: Option<Duration>) -> Patience {
+        Patience { at_most, moved: true, waiting_since: Instant::now(), sleep: None }
+    }
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(at_most) = self.at_most else {
+            return false;
+        };
+        if std::mem::take(&mut self.moved) {
+            self.waiting_since = Instant::now();
+        }
+        let deadline = self.waiting_since + at_most;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        while sleep.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= deadline {
+                return true;
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        false
+    }
+}

@@ -1,0 +1,213 @@
+//! The path of one request, as a list: check, account, forward, relay. What becomes of it is an answer, always.
+
+use super::answer::{ToClient, own};
+use super::pending::{Pending, no_answer_yet};
+use super::relay::Relay;
+use super::upload::{ToSide, UploadState};
+use super::worker::{Live, Worker};
+use super::{forward, guard, tunnel};
+use crate::config::{Config, RouteConfig, RouteIndex};
+use crate::exchange::{Body as Copied, Client, ExchangeId, Failure, FailureKind, Request as Asked};
+use crate::mirror::{ECHO, Facts, Job, Lane, Markers, Permit};
+use crate::upstream::{Capture, Hop, Lease, compact, origin_form, strip_hop_by_hop, wants_upgrade};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// Serves one request.
+pub(super) async fn serve(worker: &Worker, peer: IpAddr, mut request: Request<Incoming>) -> Response<ToClient> {
+    if let Err((status, why)) = guard::check(&mut request) {
+        return own(status, why, true);
+    }
+    let lane = &worker.lane;
+    if lane.markers().has_own_hop(request.headers()) {
+        lane.refuse_loop();
+        return own(StatusCode::LOOP_DETECTED, "this request has passed here before", false);
+    }
+    let shadow = shadow_of(lane, &request);
+    let upgrade = wants_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let config = lane.config();
+    let route = find(config, &request);
+    let live = worker.side_of(route.map(|(_, route)| route));
+    let permit = lane.admit(&Facts {
+        route: route.map(|(_, route)| route),
+        method: request.method(),
+        headers: request.headers(),
+        body_length: body_length(request.body()),
+        peer,
+        upgrade: upgrade.is_some(),
+        marked: shadow.is_some(),
+    });
+    let known_length = body_length(request.body()).is_some();
+    let (mut parts, body) = request.into_parts();
+    let (body, upload) = ToSide::new(body);
+    let pending = permit.map(|permit| {
+        let route = route.map(|(index, _)| index);
+        begin(lane, &parts, peer, route, permit, upload.as_ref(), known_length)
+    });
+    prepare(worker, live, &mut parts, peer, shadow.is_some(), &body);
+    let sent = forward::send(&live.pool, Request::from_parts(parts, body), upload.as_deref(), live.timeout).await;
+    match sent {
+        Err(failure) => failed(pending, failure),
+        Ok((response, lease)) => answered(worker, live, response, lease, upload, pending, shadow, upgrade),
+    }
+}
+
+/// The exchange whose shadow request made the candidate send this one.
+fn shadow_of(lane: &Lane, request: &Request<Incoming>) -> Option<ExchangeId> {
+    let markers = lane.markers();
+    markers.shadow_of(request.headers(), lane.now_ms() / 1_000, request.method(), request.uri().path())
+}
+
+fn find<'c>(config: &'c Config, request: &Request<Incoming>) -> Option<(RouteIndex, &'c RouteConfig)> {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(without_port);
+    let index = config.routes.find(host.as_deref(), request.method(), request.uri().path())?;
+    Some((index, config.routes.get(index)))
+}
+
+/// A host in lower case, without its port.
+fn without_port(host: &str) -> Cow<'_, str> {
+    let name = match host.rfind(':') {
+        Some(colon) if !host[colon..].contains(']') => &host[..colon],
+        _ => host,
+    };
+    if name.bytes().any(|b| b.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
+}
+
+fn body_length(body: &Incoming) -> Option<u64> {
+    if body.is_end_stream() { Some(0) } else { body.size_hint().exact() }
+}
+
+fn begin(
+    lane: &Rc<Lane>,
+    parts: &Parts,
+    peer: IpAddr,
+    route: Option<RouteIndex>,
+    permit: Permit,
+    upload: Option<&Rc<UploadState>>,
+    known_length: bool,
+) -> Pending {
+    if let Some(upload) = upload {
+        upload.copy_into(Capture::new(lane.config().mirror.max_body, lane.digest_seed()), &permit, known_length);
+    }
+    let request = Asked {
+        method: parts.method.clone(),
+        target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+        headers: compact(&parts.headers),
+        body: Copied::empty(),
+    };
+    let job = Job {
+        received_at_ms: lane.now_ms(),
+        request,
+        peer,
+        route,
+        primary: no_answer_yet(),
+        client: Client::Served,
+        permit,
+    };
+    Pending::new(lane.clone(), Box::new(job), upload.cloned())
+}
+
+/// Makes the client's head the head that the side gets.
+fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, peer: IpAddr, marked: bool, body: &ToSide) {
+    let protocol = wants_upgrade(&parts.headers).then(|| parts.headers.get(UPGRADE).cloned()).flatten();
+    let headers = &mut parts.headers;
+    strip_hop_by_hop(headers);
+    tunnel::restore(headers, protocol);
+    if !body.is_end_stream() && !headers.contains_key(CONTENT_LENGTH) {
+        // Said by us, since a GET with a body in chunks would else be sent without it.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    if let (false, Some(host)) = (headers.contains_key(HOST), &worker.default_host) {
+        headers.insert(HOST, host.clone());
+    }
+    Hop { peer }.append_forwarded(headers);
+    if !marked {
+        Markers::strip_untrusted(headers);
+    }
+    worker.lane.markers().append_hop(headers);
+    parts.uri = origin_form(std::mem::take(&mut parts.uri), &live.base_path);
+    parts.version = Version::HTTP_11;
+}
+
+/// No answer: the client gets the tee's own.
+fn failed(pending: Option<Pending>, failure: Failure) -> Response<ToClient> {
+    let (status, why) = match failure.kind {
+        FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "the primary did not answer in time"),
+        FailureKind::Connect => (StatusCode::BAD_GATEWAY, "the primary cannot be reached"),
+        FailureKind::Reset => (StatusCode::BAD_GATEWAY, "the primary closed the connection without an answer"),
+        FailureKind::Protocol | FailureKind::TooLarge => {
+            (StatusCode::BAD_GATEWAY, "the primary's answer is not one that can be passed on")
+        }
+    };
+    tracing::debug!(kind = failure.kind.as_str(), message = failure.message, "the primary gave no answer");
+    pending.into_iter().for_each(|pending| pending.failed(failure.clone()));
+    own(status, why, false)
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one exchange, each used once")]
+fn answered(
+    worker: &Worker,
+    live: &Live,
+    response: Response<Incoming>,
+    lease: Lease<ToSide>,
+    upload: Option<Rc<UploadState>>,
+    mut pending: Option<Pending>,
+    shadow: Option<ExchangeId>,
+    upgrade: Option<OnUpgrade>,
+) -> Response<ToClient> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return match upgrade {
+            Some(client) => tunnel::join(client, response),
+            None => failed(pending, protocol("switched protocols without being asked")),
+        };
+    }
+    let (mut parts, incoming) = response.into_parts();
+    if !is_plain(&parts.headers) && !incoming.is_end_stream() {
+        return failed(pending, protocol("answered in a transfer coding other than chunked"));
+    }
+    if let Some(pending) = &mut pending {
+        pending.head(parts.status, &parts.headers);
+    }
+    let still = if is_event_stream(&parts.headers) { None } else { Some(live.timeout) };
+    strip_hop_by_hop(&mut parts.headers);
+    parts.headers.remove(ECHO);
+    if let Some(echo) = shadow.and_then(|id| worker.lane.markers().echo(id)) {
+        parts.headers.insert(ECHO, echo);
+    }
+    parts.version = Version::HTTP_11;
+    if incoming.is_end_stream() {
+        pending.into_iter().for_each(Pending::whole);
+        if upload.is_none_or(|upload| upload.is_complete()) {
+            lease.give_back();
+        }
+        return Response::from_parts(parts, ToClient::Empty);
+    }
+    let relay = Relay::new(incoming, parts.status, lease, upload, pending, still);
+    Response::from_parts(parts, ToClient::Relay(relay))
+}
+
+fn protocol(message: &str) -> Failure {
+    Failure { kind: FailureKind::Protocol, status: None, message: message.to_owned() }
+}
+
+/// True where the body comes with a length, to the end of the connection, or in chunks and nothing else.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_none_or(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
+/// Server-sent events may be silent for as long as they like.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        value.as_bytes().get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    })
+}

@@ -1,0 +1,134 @@
+//! A request body on its way to the primary: passed on frame by frame, copied up to the cap where the exchange is mirrored.
+
+use crate::evidence::NotJudged;
+use crate::exchange::Body as Copied;
+use crate::mirror::{Hold, Permit};
+use crate::upstream::Capture;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::time::Instant;
+
+/// What goes to a live side. An enum, so that no body is boxed.
+pub(super) enum ToSide {
+    /// Nothing.
+    Empty,
+    /// The client's body as it comes.
+    Upload(Upload),
+}
+
+/// The client's body as it comes.
+pub(super) struct Upload {
+    incoming: Incoming,
+    state: Rc<UploadState>,
+}
+
+/// What is known of an upload, for whoever waits for the answer to it.
+pub(super) struct UploadState {
+    copy: RefCell<Option<Copy>>,
+    complete: Cell<bool>,
+    moved_at: Cell<Instant>,
+}
+
+struct Copy {
+    capture: Capture,
+    hold: Hold,
+    /// Its length was known and is already held.
+    held: bool,
+}
+
+impl UploadState {
+    /// An upload that is not copied.
+    pub(super) fn new() -> Rc<UploadState> {
+        Rc::new(UploadState {
+            copy: RefCell::default(),
+            complete: Cell::new(false),
+            moved_at: Cell::new(Instant::now()),
+        })
+    }
+    /// Copies it from now on; `held` where its whole length is in the permit already.
+    pub(super) fn copy_into(&self, capture: Capture, permit: &Permit, held: bool) {
+        *self.copy.borrow_mut() = Some(Copy { capture, hold: permit.hold(), held });
+    }
+    /// When the last frame passed.
+    pub(super) fn moved_at(&self) -> Instant {
+        self.moved_at.get()
+    }
+    /// True once the last frame has passed.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete.get()
+    }
+    /// The copy, once the exchange has ended.
+    pub(super) fn finish(&self, permit: &mut Permit) -> Result<Copied, NotJudged> {
+        let Some(mut copy) = self.copy.borrow_mut().take() else {
+            return Err(NotJudged::Bytes);
+        };
+        if !self.complete.get() {
+            // Answered before the whole request was there: half a request is never sent.
+            return Err(NotJudged::Cancelled);
+        }
+        permit.absorb(&mut copy.hold);
+        Ok(copy.capture.finish())
+    }
+    fn pass(&self, data: &Bytes) {
+        self.moved_at.set(Instant::now());
+        let mut slot = self.copy.borrow_mut();
+        let Some(copy) = &mut *slot else {
+            return;
+        };
+        let more = copy.capture.push(data);
+        let over = copy.capture.is_truncated() || !(copy.held || copy.hold.charge(more));
+        if over {
+            *slot = None;
+        }
+    }
+}
+
+impl ToSide {
+    /// The body of a request.
+    pub(super) fn new(incoming: Incoming) -> (ToSide, Option<Rc<UploadState>>) {
+        if incoming.is_end_stream() {
+            return (ToSide::Empty, None);
+        }
+        let state = UploadState::new();
+        (ToSide::Upload(Upload { incoming, state: state.clone() }), Some(state))
+    }
+}
+
+impl Body for ToSide {
+    type Data = Bytes;
+    type Error = hyper::Error;
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let ToSide::Upload(upload) = self.get_mut() else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                frame.data_ref().into_iter().for_each(|data| upload.state.pass(data));
+                if upload.incoming.is_end_stream() || frame.is_trailers() {
+                    upload.state.complete.set(true);
+                }
+            }
+            Some(Err(_)) => {}
+            None => upload.state.complete.set(true),
+        }
+        Poll::Ready(frame)
+    }
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ToSide::Empty => true,
+            ToSide::Upload(upload) => upload.incoming.is_end_stream(),
+        }
+    }
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ToSide::Empty => SizeHint::with_exact(0),
+            ToSide::Upload(upload) => upload.incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A live thread: one runtime, one listener, its own pools.
+
+use super::connection;
+use super::listen::Listeners;
+use super::upload::ToSide;
+use crate::config::{Config, RouteConfig, Upstream};
+use crate::mirror::{Control, Lane, flush_when_parked};
+use crate::upstream::{Dialect, Pool};
+use http::HeaderValue;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
+
+/// Bytes of a side connection's read buffer, and so of an answer's head.
+const BUFFER: usize = 256 << 10;
+/// Between two looks for idle connections.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// What a stopping thread waits between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Descriptors left for everything that is not a client's connection or the one behind it.
+const RESERVED_DESCRIPTORS: u64 = 192;
+
+/// A side that answers clients.
+pub(super) struct Live {
+    pub(super) pool: Rc<Pool<ToSide>>,
+    pub(super) base_path: String,
+    pub(super) timeout: Duration,
+}
+
+impl Live {
+    fn new(side: &Upstream) -> Live {
+        let dialect = Dialect { preserve_case: true, buffer: BUFFER };
+        let pool = Pool::new(&side.authority, side.connect_timeout, dialect);
+        Live { pool, base_path: side.base_path.clone(), timeout: side.timeout }
+    }
+}
+
+/// What the requests of one thread share.
+pub(super) struct Worker {
+    pub(super) lane: Rc<Lane>,
+    pub(super) settings: hyper::server::conn::http1::Builder,
+    /// What a client of HTTP/1.0 that names no host has asked for.
+    pub(super) default_host: Option<HeaderValue>,
+    primary: Live,
+    candidate: Option<Live>,
+}
+
+impl Worker {
+    fn new(lane: Rc<Lane>, config: &Config) -> Rc<Worker> {
+        Rc::new(Worker {
+            lane,
+            settings: connection::settings(),
+            default_host: HeaderValue::from_str(&config.primary.authority).ok(),
+            primary: Live::new(&config.primary),
+            candidate: config.candidate.as_ref().map(Live::new),
+        })
+    }
+    /// The side whose answer the client gets: the candidate on routes that were cut over.
+    pub(super) fn side_of(&self, route: Option<&RouteConfig>) -> &Live {
+        match &self.candidate {
+            Some(candidate) if route.is_some_and(|route| route.owned_by_candidate) => candidate,
+            _ => &self.primary,
+        }
+    }
+}
+
+/// The running live threads.
+pub struct Proxy {
+    control: Arc<Control>,
+    stop: watch::Sender<bool>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Proxy {
+    /// Stops accepting, lets what is under way be answered within `at_most`, and cuts the rest. True when nothing was cut.
+    pub async fn drain(mut self, at_most: Duration) -> bool {
+        self.control.set_draining();
+        self.control.set_accepting(false);
+        self.stop.send_replace(true);
+        let all = async { while self.ended.recv().await.is_some() {} };
+        tokio::time::timeout(at_most, all).await.is_ok()
+    }
+}
+
+/// Starts one thread for each listener. A thread that is told to stop ends by itself after `drain_at_most`.
+pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duration) -> io::Result<Proxy> {
+    let (stop, stopping) = watch::channel(false);
+    let (alive, ended) = mpsc::channel(1);
+    let threads = listeners.each.len();
+    let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
+    // Each client connection may have one behind it.
+    let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
+    for (number, listener) in listeners.each.into_iter().enumerate() {
+        let (control, stopping, alive) = (control.clone(), stopping.clone(), alive.clone());
+        let runtime = Builder::new_current_thread();
+        let thread = move || {
+            let _alive = alive;
+            let mut runtime = runtime;
+            let runtime = runtime.enable_all().on_thread_park(flush_when_parked).build_local(LocalOptions::default());
+            match runtime {
+                Ok(runtime) => {
+                    let lane = control.lane();
+                    Lane::install(Some(lane.clone()));
+                    runtime.block_on(accept(listener, lane.clone(), connections, stopping, drain_at_most));
+                    runtime.shutdown_background();
+                    lane.flush();
+                    Lane::install(None);
+                }
+                Err(error) => tracing::error!(%error, "no runtime for a live thread"),
+            }
+        };
+        std::thread::Builder::new().name(format!("paritee-live-{number}")).spawn(thread)?;
+    }
+    control.set_accepting(true);
+    Ok(Proxy { control, stop, ended })
+}
+
+async fn accept(
+    listener: std::net::TcpListener,
+    lane: Rc<Lane>,
+    connections: usize,
+    mut stop: watch::Receiver<bool>,
+    drain_at_most: Duration,
+) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "a live thread cannot listen"),
+    };
+    let config = lane.config().clone();
+    let worker = Worker::new(lane, &config);
+    sweep(&worker);
+    let free = Arc::new(Semaphore::new(connections));
+    let told = stop.clone();
+    let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
+        let (worker, stop) = (worker.clone(), told.clone());
+        tokio::task::spawn_local(async move {
+            worker.lane.connection_opened();
+            connection::run(worker.clone(), stream, peer.ip(), stop).await;
+            worker.lane.connection_closed();
+            drop(permit);
+        });
+    };
+    loop {
+        let next = async {
+            // Over the limit, connections wait in the system's queue.
+            let permit = free.clone().acquire_owned().await.ok();
+            (listener.accept().await, permit)
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => break,
+            (accepted, permit) = next => match accepted {
+                Ok((stream, peer)) => spawn(stream, peer, permit),
+                // Out of descriptors, or a connection that was gone before it was taken: neither is a reason to stop.
+                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            },
+        }
+    }
+    // Whoever is in the system's queue already has been promised an answer.
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        spawn(stream, peer, free.clone().try_acquire_owned().ok());
+    }
+    drop(listener);
+    let deadline = Instant::now() + drain_at_most;
+    while free.available_permits() < connections && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn sweep(worker: &Rc<Worker>) {
+    let worker = Rc::downgrade(worker);
+    tokio::task::spawn_local(async move {
+        while let Some(worker) = worker.upgrade() {
+            worker.primary.pool.sweep();
+            worker.candidate.iter().for_each(|candidate| candidate.pool.sweep());
+            drop(worker);
+            tokio::time::sleep(SWEEP_EVERY).await;
+        }
+    });
+}

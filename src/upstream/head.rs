@@ -1,0 +1,189 @@
+//! What both legs do alike to a request's head: hop-by-hop fields go, forwarded fields come.
+
+use bytes::BytesMut;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Where a request came from, as far as the next hop is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The client's address.
+    pub peer: IpAddr,
+}
+
+impl Hop {
+    /// Adds `X-Forwarded-For`, and `-Proto` and `-Host` where nobody in front has said them.
+    pub fn append_forwarded(&self, headers: &mut HeaderMap) {
+        let mut line = BytesMut::with_capacity(48);
+        for value in headers.get_all(FORWARDED_FOR) {
+            line.extend_from_slice(value.as_bytes());
+            line.extend_from_slice(b", ");
+        }
+        // Writing into a growing buffer cannot fail.
+        let _ = write!(line, "{}", self.peer);
+        if let Ok(value) = HeaderValue::from_maybe_shared(line.freeze()) {
+            headers.insert(FORWARDED_FOR, value);
+        }
+        if !headers.contains_key(FORWARDED_PROTO) {
+            headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        }
+        if !headers.contains_key(FORWARDED_HOST) {
+            if let Some(host) = headers.get(HOST).cloned() {
+                headers.insert(FORWARDED_HOST, host);
+            }
+        }
+    }
+}
+
+/// Removes what concerns one connection only. Host and framing cannot be removed by naming them in `Connection`; framing is
+/// the sender's own business, so `Transfer-Encoding` goes as well (and with it a `Content-Length` beside it).
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+            .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+            .filter(|name| *name != HOST && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING && *name != TE)
+            .collect();
+        headers.remove(CONNECTION);
+        named.iter().for_each(|name| {
+            headers.remove(name);
+        });
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, HTTP2_SETTINGS] {
+        headers.remove(name);
+    }
+    if headers.contains_key(TE) {
+        let trailers = headers
+            .get_all(TE)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+        headers.remove(TE);
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+    }
+    if headers.remove(TRANSFER_ENCODING).is_some() {
+        headers.remove(CONTENT_LENGTH);
+    }
+}
+
+/// True for a request that wants another protocol and names `upgrade` in `Connection`; an upgrade to h2c does not count,
+/// since it is dropped.
+pub fn wants_upgrade(headers: &HeaderMap) -> bool {
+    let Some(upgrade) = headers.get(UPGRADE) else {
+        return false;
+    };
+    let named = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+    named && !upgrade.as_bytes().trim_ascii().eq_ignore_ascii_case(b"h2c")
+}
+
+/// A copy of a head in one allocation, since each value is else a slice that keeps a whole read buffer alive.
+pub fn compact(headers: &HeaderMap) -> HeaderMap {
+    let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    headers.values().for_each(|value| all.extend_from_slice(value.as_bytes()));
+    let mut all = all.freeze();
+    let mut copy = HeaderMap::with_capacity(headers.keys_len());
+    for (name, value) in headers {
+        let part = all.split_to(value.len());
+        if let Ok(value) = HeaderValue::from_maybe_shared(part) {
+            copy.append(name, value);
+        }
+    }
+    copy
+}
+
+/// The target as it goes to a side: path and query alone, behind the side's base path. An authority in the request line
+/// has become the Host and never selects the side.
+pub fn origin_form(uri: Uri, base_path: &str) -> Uri {
+    let bare = uri.scheme().is_none() && uri.authority().is_none();
+    if bare && base_path.is_empty() {
+        return uri;
+    }
+    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let target = if target.starts_with('/') { target } else { "/" };
+    PathAndQuery::try_from(format!("{base_path}{target}")).map_or(uri, Uri::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn connection_removes_what_it_names_but_never_host_or_framing() {
+        let mut headers = map(&[
+            ("connection", "close, X-Secret, host, content-length"),
+            ("x-secret", "1"),
+            ("host", "a"),
+            ("content-length", "3"),
+            ("keep-alive", "timeout=5"),
+            ("te", "gzip, trailers"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "x"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers, map(&[("host", "a"), ("content-length", "3"), ("te", "trailers")]));
+    }
+
+    #[test]
+    fn a_length_beside_chunked_goes_with_it() {
+        let mut headers = map(&[("transfer-encoding", "chunked"), ("content-length", "3")]);
+        strip_hop_by_hop(&mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn forwarded_for_is_appended_and_what_a_balancer_said_is_kept() {
+        let mut headers =
+            map(&[("host", "shop"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https")]);
+        Hop { peer: IpAddr::from([10, 0, 0, 1]) }.append_forwarded(&mut headers);
+        assert_eq!(headers["x-forwarded-for"], "1.2.3.4, 10.0.0.1");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["x-forwarded-host"], "shop");
+    }
+
+    #[test]
+    fn a_compact_copy_is_equal() {
+        let headers = map(&[("a", "1"), ("set-cookie", "x=1"), ("set-cookie", "y=2"), ("empty", "")]);
+        assert_eq!(compact(&headers), headers);
+    }
+
+    #[test]
+    fn only_a_named_upgrade_that_is_not_h2c_counts() {
+        assert!(wants_upgrade(&map(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")])));
+        assert!(!wants_upgrade(&map(&[("upgrade", "websocket")])));
+        assert!(!wants_upgrade(&map(&[("connection", "upgrade, http2-settings"), ("upgrade", "h2c")])));
+    }
+
+    #[test]
+    fn an_absolute_target_loses_its_authority() {
+        let target = |text: &str, base: &str| origin_form(text.parse().unwrap(), base).to_string();
+        assert_eq!(target("http://evil.example/a?b=1", ""), "/a?b=1");
+        assert_eq!(target("/a?b=1", "/base"), "/base/a?b=1");
+        assert_eq!(target("*", ""), "*");
+    }
+}

@@ -1,0 +1,122 @@
+//! The real program, started on free ports, asked through its own ports alone.
+
+use super::origin::Origin;
+use super::until;
+use super::wire::Client;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A running tee; killed when dropped.
+pub(crate) struct Tee {
+    pub(crate) live: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Tee {
+    /// In front of these two, with this `[mirror]` and whatever follows.
+    pub(crate) fn start(primary: &Origin, candidate: &Origin, config: &str) -> Tee {
+        Tee::between(&primary.url(), &candidate.url(), config)
+    }
+    pub(crate) fn between(primary: &str, candidate: &str, config: &str) -> Tee {
+        Tee::at(0, primary, candidate, config)
+    }
+    pub(crate) fn at(port: u16, primary: &str, candidate: &str, config: &str) -> Tee {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("paritee.toml");
+        let text = format!(
+            "listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n\
+             [upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
+             [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
+        );
+        std::fs::write(&file, text).unwrap();
+        Tee::spawn(&file, dir)
+    }
+    fn spawn(config: &Path, dir: tempfile::TempDir) -> Tee {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_paritee"))
+            .args(["serve", "--config"])
+            .arg(config)
+            .arg("--store")
+            .arg(dir.path().join("store"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let kept = lines.clone();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line)));
+        let line = until("the line that says where the tee listens", || {
+            let lines = lines.lock().unwrap();
+            lines.iter().find(|line| line.contains("listening on ")).cloned()
+        });
+        let after = |mark: &str| {
+            let rest = &line[line.find(mark).expect(mark) + mark.len()..];
+            rest.split([' ', ',']).next().unwrap().parse().expect("an address")
+        };
+        Tee { live: after("listening on "), admin: after("admin on "), child, lines, _dir: dir }
+    }
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.live)
+    }
+    pub(crate) fn ledger(&self) -> Value {
+        let answer = Client::connect(self.admin).request("GET", "/api/ledger", "Connection: close\r\n", b"");
+        serde_json::from_slice(&answer.body).expect("the ledger is JSON")
+    }
+    /// The ledger once nothing is in flight.
+    pub(crate) fn settled(&self) -> Value {
+        until("nothing in flight", || Some(self.ledger()).filter(|ledger| number(ledger, "in_flight") == 0))
+    }
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+    /// What the tee has said.
+    pub(crate) fn said(&self, what: &str) -> bool {
+        self.lines.lock().unwrap().iter().any(|line| line.contains(what))
+    }
+    /// Waits for its end.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the tee does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Tee {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A number of the ledger by its path; what is not there is 0.
+pub(crate) fn number(ledger: &Value, path: &str) -> u64 {
+    path.split('.').try_fold(ledger, |node, key| node.get(key)).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn sum(ledger: &Value, table: &str) -> u64 {
+    ledger.get(table).and_then(Value::as_object).map_or(0, |table| table.values().filter_map(Value::as_u64).sum())
+}
+
+/// Law 2.
+pub(crate) fn adds_up(ledger: &Value) {
+    let n = |path| number(ledger, path);
+    assert_eq!(n("received"), sum(ledger, "not_mirrored") + n("mirrored"), "{ledger}");
+    assert_eq!(n("mirrored"), n("in_flight") + sum(ledger, "not_judged") + n("judged"), "{ledger}");
+    assert_eq!(n("judged"), sum(ledger, "judgements"), "{ledger}");
+    assert_eq!(n("judgements.inconclusive"), sum(ledger, "inconclusive"), "{ledger}");
+    assert_eq!(n("judgements.vacuous"), sum(ledger, "vacuous"), "{ledger}");
+}
