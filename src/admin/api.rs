@@ -2,8 +2,9 @@
 
 use super::Shared;
 use crate::mirror::Health;
+use crate::report::build::{self, NotFound};
 use crate::report::curl::Sides;
-use crate::report::views::{self, NotFound, Whole};
+use crate::report::views::Whole;
 use crate::report::{Query, SCHEMA};
 use axum::extract::{Path, Query as Parameters, State};
 use axum::http::header::{self, HeaderValue};
@@ -47,7 +48,7 @@ pub(super) async fn method_not_allowed() -> Response {
 }
 
 pub(super) async fn ledger(State(shared): Tee) -> Response {
-    json(StatusCode::OK, &Whole::from(views::ledger(&shared.control.ledger())))
+    json(StatusCode::OK, &Whole::from(build::ledger(&shared.control.ledger())))
 }
 
 #[derive(serde::Deserialize)]
@@ -65,19 +66,19 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
     shared.control.settle(SETTLE).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let records = shared.control.store().signatures();
-    json(StatusCode::OK, &views::report(&records, &shared.control.ledger(), &query, now_ms))
+    json(StatusCode::OK, &build::report(&records, &shared.control.ledger(), &query, now_ms))
 }
 
 pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Response {
     shared.control.settle(SETTLE).await;
     let records = shared.control.store().signatures();
-    let record = match views::find(&records, &id) {
+    let record = match build::find(&records, &id) {
         Ok(record) => record,
         Err(wrong @ NotFound::None(_)) => return error(StatusCode::NOT_FOUND, wrong.to_string()),
         Err(wrong @ NotFound::Many(..)) => return error(StatusCode::CONFLICT, wrong.to_string()),
     };
     match shared.control.store().exemplars(record.id) {
-        Ok(exemplars) => json(StatusCode::OK, &views::show(record, &exemplars, &Sides::of(&shared.config))),
+        Ok(exemplars) => json(StatusCode::OK, &build::show(record, &exemplars, &Sides::of(&shared.config))),
         Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     }
 }

@@ -6,7 +6,7 @@ use super::{Exit, out};
 use crate::config::{Config, Flags, RouteIndex, load};
 use crate::exchange::{Answer, Body, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route};
 use crate::judge::{Context, Verdict, judge};
-use crate::report::{json, table, views};
+use crate::report::{build, json, table};
 use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::io::Read;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         client: Client::Served,
     };
     let judgement = judge(&exchange, &rules, &context);
-    let view = views::diff(&judgement);
+    let view = build::diff(&judgement);
     match args.format {
         Format::Text => out::print(|out| table::diff(out, &view))?,
         Format::Json => out::print_raw(|out| json::write(out, &view))?,

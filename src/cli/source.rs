@@ -4,9 +4,10 @@ use super::client::{self, Client};
 use super::failure::Failure;
 use crate::config::{Flags, load};
 use crate::report::Query;
+use crate::report::build;
 use crate::report::curl::Sides;
 use crate::report::text::clean;
-use crate::report::views::{self, LedgerView, ReportView, ShowView};
+use crate::report::views::{LedgerView, ReportView, ShowView};
 use crate::store::{AtRest, StoreError};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -73,14 +74,14 @@ impl Source {
     /// The account.
     pub(crate) fn ledger(&self) -> Result<LedgerView, Failure> {
         match self {
-            Source::AtRest(store, _) => Ok(views::ledger(&store.ledger()?)),
+            Source::AtRest(store, _) => Ok(build::ledger(&store.ledger()?)),
             Source::Running(client) => read(client.get("/api/ledger")),
         }
     }
     /// The signatures that the query keeps; `words` is the query as typed, which a running tee reads for itself.
     pub(crate) fn report(&self, words: &[String], query: &Query) -> Result<ReportView, Failure> {
         match self {
-            Source::AtRest(store, _) => Ok(views::report(&store.signatures()?, &store.ledger()?, query, now_ms())),
+            Source::AtRest(store, _) => Ok(build::report(&store.signatures()?, &store.ledger()?, query, now_ms())),
             Source::Running(client) if query.is_empty() => read(client.get("/api/report")),
             Source::Running(client) => {
                 read(client.get(&format!("/api/report?q={}", client::percent(&Query::text(words)))))
@@ -92,8 +93,8 @@ impl Source {
         match self {
             Source::AtRest(store, sides) => {
                 let records = store.signatures()?;
-                let record = views::find(&records, prefix).map_err(|error| Failure::usage(error.to_string()))?;
-                Ok(views::show(record, &store.exemplars(record.id)?, sides))
+                let record = build::find(&records, prefix).map_err(|error| Failure::usage(error.to_string()))?;
+                Ok(build::show(record, &store.exemplars(record.id)?, sides))
             }
             Source::Running(client) => read(client.get(&format!("/api/signatures/{prefix}"))),
         }

@@ -2,6 +2,7 @@
 //!
 //! The views are what `--format json` and the admin API print, so a running tee and a store at rest look the same.
 
+pub mod build;
 pub mod csv;
 pub mod curl;
 pub mod html;

@@ -1,8 +1,12 @@
 //! The one test binary: every module says what it holds.
 #![allow(clippy::unwrap_used)] // helpers of tests, where a panic is the report
 
+// `diff` by the built binary over real files
+mod cli_diff;
 // report, show and ledger by the built binary over a store at rest
 mod cli_store;
+// docs/configuration.md tells the truth
+mod config_docs;
 // every refused config says where, what and what else
 mod config_errors;
 // kill -9 under load: nothing acknowledged is lost

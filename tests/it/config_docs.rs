@@ -1,0 +1,63 @@
+//! `docs/configuration.md` tells the truth: its example is accepted, and it names every key that the config knows.
+
+use std::path::Path;
+use std::process::Command;
+
+fn docs() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    std::fs::read_to_string(file).expect("the document is there")
+}
+
+#[test]
+fn the_example_is_accepted() {
+    let docs = docs();
+    let example = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("paritee.toml");
+    std::fs::write(&file, example).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_paritee"))
+        .args(["config", "check"])
+        .arg(&file)
+        .env_remove("PARITEE_TOKEN")
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for section in ["[confirm]", "[[gate]]", "[[principal]]", "[mirror.session]", "[[route.branch]]"] {
+        assert!(said.contains(&format!("warning: {section} is read but has no effect")), "{section}: {said}");
+    }
+}
+
+#[test]
+fn every_key_is_documented() {
+    let docs = docs();
+    // Every key that a refusal offers must be found in the document, in code.
+    for section in [
+        "",
+        "[mirror]\n",
+        "[compare]\n",
+        "[redact]\n",
+        "[store]\n",
+        "[confirm]\n",
+        "[[rule]]\n",
+        "[[route]]\n",
+        "[[gate]]\n",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("paritee.toml");
+        std::fs::write(&file, format!("{section}no_such_key = 1\n")).unwrap();
+        let error = paritee::config::load(Some(&file), &paritee::config::Flags::default()).unwrap_err();
+        let allowed = error.allowed.expect("it says what is allowed");
+        for key in allowed.split(", ") {
+            let spelled = [
+                format!("`{key}`"),
+                format!(".{key}`"),
+                format!("`{key}."),
+                format!("[{key}]"),
+                format!("[{key}."),
+                format!(".{key}]"),
+            ];
+            assert!(spelled.iter().any(|spelled| docs.contains(spelled)), "{section:?}: `{key}` is not documented");
+        }
+    }
+}
