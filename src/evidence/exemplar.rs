@@ -124,3 +124,26 @@ pub struct Exemplar {
     #[serde(default)]
     pub candidate_version: Option<String>,
 }
+
+impl Exemplar {
+    /// About how many bytes it takes when stored.
+    pub fn size(&self) -> usize {
+        let request =
+            |r: &StoredRequest| r.target.len() + fields(&r.headers) + r.body.as_ref().map_or(0, String::len) + 32;
+        let answer = |a: &StoredAnswer| fields(&a.headers) + a.body.as_ref().map_or(0, String::len) + 64;
+        let value = |v: &Option<String>| v.as_ref().map_or(0, String::len);
+        256 + request(&self.request)
+            + self.session_requests.iter().map(request).sum::<usize>()
+            + answer(&self.primary)
+            + answer(&self.candidate)
+            + self
+                .differences
+                .iter()
+                .map(|d| 128 + d.path.len() + value(&d.primary) + value(&d.candidate))
+                .sum::<usize>()
+    }
+}
+
+fn fields(headers: &[(String, String)]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
+}
