@@ -42,7 +42,8 @@ pub fn start(listener: std::net::TcpListener, control: Arc<Control>, _: Arc<Conf
                 "durable_seq": l.durable_seq,
             })
             .to_string();
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let _ =
+                write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             let _ = Ledger::default();
         }
     });

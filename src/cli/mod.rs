@@ -1,8 +1,8 @@
 //! Stand-in for the command line.
 mod exit;
 mod serve;
-pub use exit::Exit;
 use clap::Parser;
+pub use exit::Exit;
 
 #[derive(Parser)]
 enum Cli {

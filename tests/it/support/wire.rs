@@ -1,7 +1,7 @@
 //! A raw client: bytes out, bytes in, and just enough HTTP to know where an answer ends.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// An answer as it came.
@@ -38,16 +38,11 @@ impl Client {
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).expect("the tee reads");
     }
-    /// Sends nothing more; still reads.
-    pub(crate) fn finish(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
-    }
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path, "", b"")
     }
     pub(crate) fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-        let length =
-            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         self.send(format!("{method} {path} HTTP/1.1\r\nHost: shop.example\r\n{headers}{length}\r\n").as_bytes());
         self.send(body);
         self.answer(method == "HEAD").expect("an answer")
