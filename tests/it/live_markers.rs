@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 /// A candidate that asks the monolith through the tee, and passes on what `forward` leaves of the head.
 fn proxying(tee: Arc<OnceLock<SocketAddr>>, with_markers: bool) -> Origin {
     Origin::start(Arc::new(move |seen, stream| {
