@@ -3,7 +3,7 @@
 use super::Exit;
 use crate::config::{self, Config, Flags};
 use crate::mirror::{self, Control};
-use crate::redact::Redactor;
+use crate::redact::{RedactOptions, Redactor};
 use crate::store::{Opened, Options, StoreError, StoreHandle};
 use crate::{admin, judge, proxy, sys};
 use anyhow::Context as _;
@@ -105,7 +105,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         store: store.clone(),
         base: opened.ledger,
         key,
-        redactor: Redactor::new(&config.redact, key),
+        redactor: redactor(&config, key),
         incarnation,
         judge: Arc::new(judge::judge),
     })
@@ -179,6 +179,11 @@ fn random() -> anyhow::Result<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no randomness: {error}"))?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+fn redactor(config: &Config, key: [u8; 32]) -> Redactor {
+    let redact = config.redact.clone();
+    Redactor::new(RedactOptions { headers: redact.headers, paths: redact.paths, shapes: redact.shapes }, key)
 }
 
 fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened), StoreError> {

@@ -262,7 +262,7 @@ impl Shadow {
         let mut closing = self.closing.borrow_mut();
         let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
         let bodies = config.redact.store_bodies;
-        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, &[]);
+        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, None);
         ending.judged(judgement.verdict);
         drop(permit);
         if closing.is_full() {
