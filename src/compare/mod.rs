@@ -1,6 +1,21 @@
 //! Aligns two answers and says where they disagree: status, headers, body trees.
 
+mod array;
+mod class;
 mod difference;
+mod findings;
+mod headers;
+mod multiset;
+mod normal;
+mod place;
+mod plain;
+mod tell;
+mod walk;
 
 pub(crate) use difference::words;
 pub use difference::{Difference, Kind, Place, Severity};
+pub(crate) use findings::{Findings, Tallies};
+pub(crate) use headers::{HeaderContext, compare_headers};
+pub(crate) use place::general_pointer;
+pub(crate) use plain::{bytes as compare_bytes, text as compare_text};
+pub(crate) use walk::compare_trees;

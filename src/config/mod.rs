@@ -16,6 +16,7 @@ mod spelling;
 
 pub use error::{ConfigError, Place};
 pub use load::{load, secret_key};
+pub use crate::evidence::StoreBodies;
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 
 use crate::judge::Context;
@@ -111,18 +112,6 @@ pub struct Mirror {
     pub max_body: usize,
     /// The candidate's breaker.
     pub breaker: Breaker,
-}
-
-/// How much of a body an exemplar keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum StoreBodies {
-    /// Nothing.
-    None,
-    /// The differing parts and their surroundings.
-    #[default]
-    Differences,
-    /// All of it, up to the cap.
-    Full,
 }
 
 /// `[redact]`.

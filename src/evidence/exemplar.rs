@@ -5,6 +5,18 @@ use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
 
+/// How much of a body an exemplar keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StoreBodies {
+    /// Nothing.
+    None,
+    /// The differing parts and their surroundings.
+    #[default]
+    Differences,
+    /// All of it, up to the cap.
+    Full,
+}
+
 /// A request as it may be stored: secrets are typed tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRequest {
@@ -113,23 +125,25 @@ pub struct Exemplar {
     pub candidate_version: Option<String>,
 }
 
-/// Decides which exchanges stand for a signature: of all that were seen, those with the lowest ranks are kept ("bottom k"),
-/// so that any two parts of the traffic, merged in any order, keep the same exemplars. XXH3-64 with a fixed seed over the
-/// id's big-endian bytes; the same in every process and every version, since stored exemplars are ordered by it.
-pub fn exemplar_rank(exchange: ExchangeId) -> u64 {
-    const SEED: u64 = 0x7061_7269_7465_6531;
-    xxhash_rust::xxh3::xxh3_64_with_seed(&exchange.0.to_be_bytes(), SEED)
+impl Exemplar {
+    /// About how many bytes it takes when stored.
+    pub fn size(&self) -> usize {
+        let request =
+            |r: &StoredRequest| r.target.len() + fields(&r.headers) + r.body.as_ref().map_or(0, String::len) + 32;
+        let answer = |a: &StoredAnswer| fields(&a.headers) + a.body.as_ref().map_or(0, String::len) + 64;
+        let value = |v: &Option<String>| v.as_ref().map_or(0, String::len);
+        256 + request(&self.request)
+            + self.session_requests.iter().map(request).sum::<usize>()
+            + answer(&self.primary)
+            + answer(&self.candidate)
+            + self
+                .differences
+                .iter()
+                .map(|d| 128 + d.path.len() + value(&d.primary) + value(&d.candidate))
+                .sum::<usize>()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_stay_as_they_were_when_the_first_store_was_written() {
-        assert_eq!(
-            [0, 1, u128::MAX].map(|id| exemplar_rank(ExchangeId(id))),
-            [1453286362328168948, 12859337688666800899, 1916886692183163071]
-        );
-    }
+fn fields(headers: &[(String, String)]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
 }

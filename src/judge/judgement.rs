@@ -114,4 +114,9 @@ impl Judgement {
             rules: Vec::new(),
         }
     }
+
+    /// A mismatch of one difference, beside which nothing was compared.
+    pub(super) fn one(difference: Difference) -> Judgement {
+        Judgement { differences: vec![difference], differences_total: 1, ..Judgement::undecided(Verdict::Mismatch) }
+    }
 }

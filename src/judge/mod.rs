@@ -2,14 +2,21 @@
 //!
 //! Pure: no IO, no clock, no randomness, no memory of other exchanges.
 
+mod answers;
+mod bodies;
 mod judgement;
+mod precedence;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 pub use judgement::{Inconclusive, Judgement, RuleUse, Vacuous, Verdict};
 pub use signature::{SignatureId, general_path, signature};
 
-use crate::exchange::Exchange;
+use crate::compare::{Findings, HeaderContext, Tallies, compare_headers};
+use crate::exchange::{Exchange, Outcome, Response};
 use crate::rules::RuleSet;
+use bodies::{Bodies, Compared};
 
 /// Changes whenever the same pair under the same rules could be judged otherwise; part of every cell's key.
 pub const COMPARATOR_VERSION: u32 = 1;
@@ -63,25 +70,83 @@ pub struct Context {
 }
 
 /// Judges one exchange under the rules of its route.
-pub fn judge(exchange: &Exchange, _rules: &RuleSet, _context: &Context) -> Judgement {
-    use crate::exchange::{Body, Provenance};
-    if exchange.provenance == Provenance::Proxied {
-        return Judgement::undecided(Verdict::Vacuous(Vacuous::Proxied));
+pub fn judge(exchange: &Exchange, rules: &RuleSet, context: &Context) -> Judgement {
+    if let Some(verdict) = precedence::before_comparing(exchange) {
+        return Judgement::undecided(verdict);
     }
-    let (a, b) = (exchange.primary.outcome.response(), exchange.candidate.outcome.response());
-    let verdict = match (a, b) {
-        (None, None) => Verdict::Vacuous(Vacuous::BothFailed),
-        (None, _) => Verdict::Inconclusive(Inconclusive::PrimaryAborted),
-        (_, None) => Verdict::Mismatch,
-        (Some(a), Some(b)) => {
-            let same = a.status == b.status
-                && match (&a.body, &b.body) {
-                    (Body::Complete(a), Body::Complete(b)) => a.same_bytes(b),
-                    (Body::Truncated { digest: a, .. }, Body::Truncated { digest: b, .. }) => a == b,
-                    _ => false,
-                };
-            if same { Verdict::Match } else { Verdict::Mismatch }
+    let Some(primary) = exchange.primary.outcome.response() else {
+        // decided above: a primary without an answer is never compared
+        return Judgement::undecided(Verdict::Inconclusive(Inconclusive::PrimaryAborted));
+    };
+    let candidate = match &exchange.candidate.outcome {
+        Outcome::Answered(candidate) => candidate,
+        Outcome::Failed(failure) => return Judgement::one(answers::failure(primary, failure)),
+    };
+    if let Some(difference) = answers::status(primary.status, candidate.status) {
+        return Judgement::one(difference);
+    }
+    compare(exchange, primary, candidate, rules, context)
+}
+
+/// Compares two whole answers of one status: headers, then bodies.
+fn compare(
+    exchange: &Exchange,
+    primary: &Response,
+    candidate: &Response,
+    rules: &RuleSet,
+    context: &Context,
+) -> Judgement {
+    let mut findings = Findings::new(context.limits.differences);
+    let mut tallies = Tallies::new(rules.len());
+    let is_head = exchange.request.method == http::Method::HEAD;
+    let mut headers = Vec::new();
+    let header_context = HeaderContext { policy: &context.headers, version_headers: &context.version_headers, is_head };
+    compare_headers(primary, candidate, header_context, &mut headers);
+    let bodies = Bodies { primary, candidate, rules, context };
+    let without_body = is_head || matches!(primary.status.as_u16(), 204 | 304);
+    let compared = match rules.error_body(primary.status.as_u16()) {
+        Some(rule) => {
+            let before = headers.len();
+            headers.retain(|difference| difference.path == http::header::CONTENT_TYPE.as_str());
+            let (mut hidden, mut unused) = (Findings::new(0), Tallies::new(rules.len()));
+            let compared = if without_body { Compared::default() } else { bodies.compare(&mut hidden, &mut unused) };
+            if headers.len() < before || !hidden.is_empty() || compared.undecided.is_some() {
+                tallies.hit(rule, compared.leaves.max(1));
+            }
+            Compared::default()
+        }
+        None if without_body => Compared::default(),
+        None => {
+            headers.drain(..).for_each(|found| findings.add(found.kind, || found.path.clone(), |_| found.clone()));
+            bodies.compare(&mut findings, &mut tallies)
         }
     };
-    Judgement::undecided(verdict)
+    headers.drain(..).for_each(|found| findings.add(found.kind, || found.path.clone(), |_| found.clone()));
+    conclude(findings, &tallies, compared, rules)
+}
+
+/// Mismatch before inconclusive before normalised before match.
+fn conclude(findings: Findings, tallies: &Tallies, compared: Compared, rules: &RuleSet) -> Judgement {
+    let verdict = match compared.undecided {
+        _ if !findings.is_empty() => Verdict::Mismatch,
+        Some(reason) => Verdict::Inconclusive(reason),
+        None if tallies.any() => Verdict::Normalised,
+        None => Verdict::Match,
+    };
+    let mut uses: Vec<RuleUse> = rules
+        .names()
+        .into_iter()
+        .zip(&tallies.0)
+        .filter(|(_, tally)| tally.hits > 0)
+        .map(|(name, tally)| RuleUse { name, hits: tally.hits, hidden_leaves: tally.hidden_leaves })
+        .collect();
+    uses.sort_by(|a, b| a.name.cmp(&b.name));
+    Judgement {
+        verdict,
+        approximate: compared.approximate,
+        differences_total: findings.total,
+        differences: findings.kept,
+        leaves_compared: compared.leaves,
+        rules: uses,
+    }
 }

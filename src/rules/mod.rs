@@ -1,16 +1,46 @@
 //! Named normalisations: what a rule is, where it acts, and the compiled rule set of a route.
 //!
-//! Rules act at comparison time on pairs of nodes; they never rewrite text. Each hit is attributed to its rule.
+//! Rules act at comparison time on pairs of nodes; they never rewrite a document. Each hit is attributed to its rule, and a
+//! pair that is equal as sent counts no hit, whatever the rules.
+//!
+//! They compose at one place in this order:
+//! 1. `error_body` (before anything else, on the whole answer);
+//! 2. `ignore`: nothing more is asked here;
+//! 3. `fallback` fills an empty value of its side;
+//! 4. `rewrite` changes strings of its sides, filled ones too;
+//! 5. `number`, `timestamp`, `shape` accept two different values: any of them suffices, the first is credited;
+//! 6. `unordered` or `key` say how an array's elements are matched (they are one kind: one of them per place);
+//! 7. `added` allows a member that only the candidate has.
+//!
+//! Of two rules of one kind at one place the more specific acts: a route's own before a general one, then fewer `..`, fewer
+//! `*`, more names. A tie is refused when the set is compiled.
 
+mod added;
+mod automaton;
+mod error_body;
+mod fallback;
+mod ignore;
+mod key;
+mod number;
+mod pattern;
+mod rewrite;
+mod selector;
+mod set;
+mod shape;
 mod spec;
+mod spelling;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+mod value;
 
+pub use automaton::{Down, Here, Walker};
+pub use selector::{Pick, Segment, Selector, SelectorError};
+pub use set::{Acting, RuleId, RuleSet};
+pub(crate) use shape::is_uuid;
 pub use spec::{ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSpec, Shape, SideChoice};
-
-/// The compiled rules of one route: one walk serves them all.
-#[derive(Clone, Debug, Default)]
-pub struct RuleSet {
-    // core: the compiled form
-}
+pub(crate) use timestamp::parse as parse_timestamp;
+pub use value::Operand;
 
 /// A rule that cannot be compiled. `key` names the config key it is about, relative to the rule's table.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -24,24 +54,4 @@ pub struct RuleError {
     pub message: String,
     /// Byte offset within the key's text, where one character is to blame.
     pub offset: Option<usize>,
-}
-
-impl RuleSet {
-    /// Compiles a route's rules (the general ones and its own). Refuses bad selectors, a rule that can never match, and
-    /// two of one kind on one place of which neither is more specific.
-    pub fn compile(_specs: &[RuleSpec]) -> Result<RuleSet, RuleError> {
-        Ok(RuleSet {})
-    }
-    /// A hash of everything that can change a judgement; equal sets have equal hashes on every machine.
-    pub fn hash(&self) -> u64 {
-        0
-    }
-    /// True when there is no rule.
-    pub fn is_empty(&self) -> bool {
-        todo!("core")
-    }
-    /// The rules' names, in order.
-    pub fn names(&self) -> Vec<std::sync::Arc<str>> {
-        todo!("core")
-    }
 }

@@ -1,0 +1,288 @@
+//! Ordered arrays: trimmed ends, the same elements in another order, elements with an identity, anchors, then a bounded
+//! Myers between anchors. Never a table of n × m.
+//!
+//! Elements are compared by hash: as received where no rule acts below, else by what the rules leave of them.
+
+use super::walk::{Aligned, Pair, Task, Walk};
+use crate::document::json::{Document, NodeId, NodeKind};
+use similar::{Algorithm, DiffOp};
+use std::collections::HashMap;
+
+/// Elements of both sides in one gap that Myers still aligns; beyond it elements are paired by position.
+const GAP: usize = 2_048;
+
+/// Members by which elements are recognised, the first that fits wins. One that is unique on both sides and mostly shared.
+const IDENTITIES: [&[u8]; 12] =
+    [b"id", b"uuid", b"_id", b"pk", b"key", b"guid", b"slug", b"isbn", b"code", b"url", b"href", b"name"];
+
+impl Walk<'_, '_> {
+    pub(super) fn align(&mut self, task: &Task, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
+        let (primary, candidate) = (self.primary, self.candidate);
+        let same = |(a, b): &(&NodeId, &NodeId)| primary.hash(**a) == candidate.hash(**b);
+        let head = mine.iter().zip(theirs).take_while(same).count();
+        let (rest_p, rest_c) = (mine.get(head..).unwrap_or(&[]), theirs.get(head..).unwrap_or(&[]));
+        let tail = rest_p.iter().rev().zip(rest_c.iter().rev()).take_while(same).count();
+        let middle_p = rest_p.get(..rest_p.len() - tail).unwrap_or(&[]);
+        let middle_c = rest_c.get(..rest_c.len() - tail).unwrap_or(&[]);
+        if middle_p.is_empty() || middle_c.is_empty() || (middle_p.len() == 1 && middle_c.len() == 1) {
+            return Aligned { pairs: zip(0..middle_p.len(), 0..middle_c.len(), head), reordered: false };
+        }
+        let lengths = (mine.len(), theirs.len());
+        let keys_p = self.keys(task, middle_p, head, lengths, true);
+        let keys_c = self.keys(task, middle_c, head, lengths, false);
+        let mut middle = Middle {
+            primary,
+            candidate,
+            mine: middle_p,
+            theirs: middle_c,
+            keys_p: &keys_p,
+            keys_c: &keys_c,
+            approximate: false,
+        };
+        let mut aligned = middle.align();
+        self.approximate |= middle.approximate && self.probing == 0;
+        for pair in &mut aligned.pairs {
+            pair.0 = pair.0.map(|at| at + head);
+            pair.1 = pair.1.map(|at| at + head);
+        }
+        aligned
+    }
+
+    /// By what elements are aligned.
+    fn keys(
+        &mut self,
+        task: &Task,
+        nodes: &[NodeId],
+        from: usize,
+        lengths: (usize, usize),
+        primary: bool,
+    ) -> Vec<u128> {
+        let document = if primary { self.primary } else { self.candidate };
+        if !self.walker.below(task.here) {
+            return nodes.iter().map(|node| document.hash(*node)).collect();
+        }
+        let mut keys = Vec::with_capacity(nodes.len());
+        for (at, node) in nodes.iter().enumerate() {
+            let here = self.element_here(task.here, from + at, lengths, primary);
+            keys.push(self.normal_hash(primary, *node, here).0);
+        }
+        keys
+    }
+}
+
+/// What is left of two arrays between their equal ends.
+struct Middle<'m, 'd> {
+    primary: &'m Document<'d>,
+    candidate: &'m Document<'d>,
+    mine: &'m [NodeId],
+    theirs: &'m [NodeId],
+    keys_p: &'m [u128],
+    keys_c: &'m [u128],
+    approximate: bool,
+}
+
+impl Middle<'_, '_> {
+    fn align(&mut self) -> Aligned {
+        if let Some(pairs) = self.permutation() {
+            // equal under the rules in the same order: no element moved
+            let reordered = pairs.iter().any(|(a, b, _)| a != b);
+            return Aligned { pairs, reordered };
+        }
+        if let Some(aligned) = self.by_identity() {
+            return aligned;
+        }
+        Aligned { pairs: self.by_anchors(), reordered: false }
+    }
+
+    /// The pairs where both sides hold the same elements, in whatever order.
+    fn permutation(&self) -> Option<Vec<Pair>> {
+        if self.keys_p.len() != self.keys_c.len() {
+            return None;
+        }
+        let mut places: HashMap<u128, Vec<usize>> = HashMap::with_capacity(self.keys_c.len());
+        for (at, key) in self.keys_c.iter().enumerate().rev() {
+            places.entry(*key).or_default().push(at);
+        }
+        let pair = |(at, key): (usize, &u128)| Some((Some(at), Some(places.get_mut(key)?.pop()?), None));
+        self.keys_p.iter().enumerate().map(pair).collect()
+    }
+
+    /// Elements that carry an identity are the same element, wherever they stand and whatever else changed in them.
+    fn by_identity(&self) -> Option<Aligned> {
+        let objects = |document: &Document<'_>, nodes: &[NodeId]| {
+            nodes.iter().all(|node| document.kind(*node) == NodeKind::Object)
+        };
+        if !objects(self.primary, self.mine) || !objects(self.candidate, self.theirs) {
+            return None;
+        }
+        let (ids_p, ids_c) = IDENTITIES.iter().find_map(|name| {
+            let ids_p = identities(self.primary, self.mine, name)?;
+            let ids_c = identities(self.candidate, self.theirs, name)?;
+            let shared = ids_p.keys().filter(|id| ids_c.contains_key(*id)).count();
+            (shared * 2 >= self.mine.len().min(self.theirs.len())).then_some((ids_p, ids_c))
+        })?;
+        let mut theirs: Vec<Option<usize>> = vec![None; self.mine.len()];
+        let mut free = vec![true; self.theirs.len()];
+        for (id, at) in &ids_p {
+            if let Some(other) = ids_c.get(id)
+                && let (Some(slot), Some(free)) = (theirs.get_mut(*at), free.get_mut(*other))
+            {
+                *slot = Some(*other);
+                *free = false;
+            }
+        }
+        let matched: Vec<usize> = theirs.iter().flatten().copied().collect();
+        let reordered = matched.windows(2).any(|two| matches!(two, [a, b] if a > b));
+        let mut pairs: Vec<Pair> = theirs.iter().enumerate().map(|(at, other)| (Some(at), *other, None)).collect();
+        pairs.extend(free.iter().enumerate().filter(|(_, free)| **free).map(|(at, _)| (None, Some(at), None)));
+        Some(Aligned { pairs, reordered })
+    }
+
+    fn by_anchors(&mut self) -> Vec<Pair> {
+        // the same alignment whichever side is named first
+        if self.swapped() {
+            let mut other = Middle {
+                primary: self.candidate,
+                candidate: self.primary,
+                mine: self.theirs,
+                theirs: self.mine,
+                keys_p: self.keys_c,
+                keys_c: self.keys_p,
+                approximate: false,
+            };
+            let pairs = other.anchored();
+            self.approximate = other.approximate;
+            return pairs.into_iter().map(|(a, b, detail)| (b, a, detail)).collect();
+        }
+        self.anchored()
+    }
+
+    fn swapped(&self) -> bool {
+        let text = |document: &Document<'_>, nodes: &[NodeId]| match (nodes.first(), nodes.last()) {
+            (Some(first), Some(last)) => {
+                let (from, to) = (document.span(*first).start, document.span(*last).end);
+                document.between(from, to).to_string()
+            }
+            _ => String::new(),
+        };
+        let lengths = self.mine.len().cmp(&self.theirs.len());
+        let order = lengths.then_with(|| text(self.primary, self.mine).cmp(&text(self.candidate, self.theirs)));
+        order == std::cmp::Ordering::Greater
+    }
+
+    fn anchored(&mut self) -> Vec<Pair> {
+        let anchors = longest_increasing(&unique_in_both(self.keys_p, self.keys_c));
+        let mut pairs = Vec::with_capacity(self.keys_p.len().max(self.keys_c.len()));
+        let (mut p, mut c) = (0, 0);
+        let ends = std::iter::once((self.keys_p.len(), self.keys_c.len()));
+        for (a, b) in anchors.into_iter().chain(ends) {
+            self.gap(p..a, c..b, &mut pairs);
+            if a < self.keys_p.len() {
+                pairs.push((Some(a), Some(b), None));
+            }
+            (p, c) = (a + 1, b + 1);
+        }
+        pairs
+    }
+
+    /// Between two anchors.
+    fn gap(&mut self, p: std::ops::Range<usize>, c: std::ops::Range<usize>, pairs: &mut Vec<Pair>) {
+        let (Some(a), Some(b)) = (self.keys_p.get(p.clone()), self.keys_c.get(c.clone())) else { return };
+        if a.is_empty() || b.is_empty() {
+            return pairs.extend(zip(p, c, 0));
+        }
+        let known: std::collections::HashSet<&u128> = b.iter().collect();
+        if !a.iter().any(|key| known.contains(key)) {
+            return pairs.extend(zip(p, c, 0));
+        }
+        if a.len() + b.len() > GAP {
+            self.approximate = true;
+            return pairs.extend(zip(p, c, 0));
+        }
+        let (mut from_p, mut from_c) = (p.start, c.start);
+        for op in similar::capture_diff_slices(Algorithm::Myers, a, b) {
+            if let DiffOp::Equal { old_index, new_index, len } = op {
+                let (at_p, at_c) = (p.start + old_index, c.start + new_index);
+                pairs.extend(zip(from_p..at_p, from_c..at_c, 0));
+                pairs.extend((0..len).map(|i| (Some(at_p + i), Some(at_c + i), None)));
+                (from_p, from_c) = (at_p + len, at_c + len);
+            }
+        }
+        pairs.extend(zip(from_p..p.end, from_c..c.end, 0));
+    }
+}
+
+/// Pairs by position; what one side has more of stays alone.
+fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: usize) -> Vec<Pair> {
+    let both = p.len().min(c.len());
+    let pairs = (0..both).map(|i| (Some(p.start + i + shift), Some(c.start + i + shift), None));
+    let mine = (p.start + both..p.end).map(|at| (Some(at + shift), None, None));
+    let theirs = (c.start + both..c.end).map(|at| (None, Some(at + shift), None));
+    pairs.chain(mine).chain(theirs).collect()
+}
+
+/// The elements' values of one member, where each has one, scalar and unlike the others.
+fn identities(document: &Document<'_>, nodes: &[NodeId], name: &[u8]) -> Option<HashMap<u128, usize>> {
+    let mut seen = HashMap::with_capacity(nodes.len());
+    for (at, node) in nodes.iter().enumerate() {
+        let id = document.member(*node, name)?;
+        if !matches!(document.kind(id), NodeKind::String | NodeKind::Number) {
+            return None;
+        }
+        if seen.insert(document.hash(id), at).is_some() {
+            return None;
+        }
+    }
+    Some(seen)
+}
+
+/// Positions of keys that occur once on each side, in the primary's order.
+fn unique_in_both(p: &[u128], c: &[u128]) -> Vec<(usize, usize)> {
+    let mut count: HashMap<u128, (u32, u32, usize)> = HashMap::with_capacity(p.len());
+    for key in p {
+        count.entry(*key).or_default().0 += 1;
+    }
+    for (at, key) in c.iter().enumerate() {
+        let entry = count.entry(*key).or_default();
+        entry.1 += 1;
+        entry.2 = at;
+    }
+    let once = |(at, key): (usize, &u128)| count.get(key).filter(|n| n.0 == 1 && n.1 == 1).map(|n| (at, n.2));
+    p.iter().enumerate().filter_map(once).collect()
+}
+
+/// The longest run of pairs that rises on both sides (patience sorting, O(n log n)).
+fn longest_increasing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut piles: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = vec![None; pairs.len()];
+    for (at, (_, c)) in pairs.iter().enumerate() {
+        let pile = piles.partition_point(|top| pairs.get(*top).is_some_and(|(_, other)| other < c));
+        if let Some(before) = before.get_mut(at) {
+            *before = pile.checked_sub(1).and_then(|below| piles.get(below).copied());
+        }
+        match piles.get_mut(pile) {
+            Some(top) => *top = at,
+            None => piles.push(at),
+        }
+    }
+    let mut run = Vec::with_capacity(piles.len());
+    let mut at = piles.last().copied();
+    while let Some(here) = at {
+        run.extend(pairs.get(here));
+        at = before.get(here).copied().flatten();
+    }
+    run.reverse();
+    run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_longest_rising_run() {
+        assert_eq!(longest_increasing(&[(0, 4), (1, 1), (2, 2), (3, 0), (4, 3)]), [(1, 1), (2, 2), (4, 3)]);
+        assert_eq!(longest_increasing(&[]), []);
+        assert_eq!(unique_in_both(&[1, 2, 2, 3], &[3, 1, 2]), [(0, 1), (3, 0)]);
+    }
+}

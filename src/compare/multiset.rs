@@ -1,0 +1,316 @@
+//! Arrays whose order does not count: by content (`unordered`) or by key.
+//!
+//! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes, nor transitive:
+//! then elements are matched by augmenting paths over pairs that are asked under the rules, and pairs that cancelled may be
+//! matched anew (`[1.0, 1.4]` and `[1.4, 1.8]` within 0.5 are one multiset).
+
+use super::walk::{Aligned, Pair, Task, Walk};
+use crate::document::json::{NodeId, NodeKind};
+use crate::rules::{Here, RuleId};
+use std::collections::HashMap;
+
+/// Elements of one side that may take part in a matching by rules.
+const MATCHING: usize = 256;
+/// Elements left over on one side that are still paired by likeness, for telling what changed in them.
+const LIKENESS: usize = 64;
+/// How deep matchings by rules may nest in one another.
+const NESTED: u32 = 8;
+
+/// The elements of two arrays, by position.
+struct Group<'m> {
+    mine: &'m [NodeId],
+    theirs: &'m [NodeId],
+    p: Vec<usize>,
+    c: Vec<usize>,
+    here: Here,
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn match_any_order(&mut self, task: &Task, rule: RuleId, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
+        let mut pairs: Vec<Pair> = Vec::new();
+        for (p, c, detail) in self.groups(rule, mine, theirs) {
+            if detail.is_none() && p.len() <= 1 && c.len() <= 1 && self.rules.is_key(rule) {
+                pairs.push((p.first().copied(), c.first().copied(), None));
+                continue;
+            }
+            let group = Group { mine, theirs, p, c, here: task.here };
+            self.match_group(&group, detail.filter(|detail| *detail != NO_KEY), &mut pairs);
+        }
+        // in the primary's order, then what only the candidate has
+        pairs.sort_by_key(|(p, c, _)| (p.unwrap_or(usize::MAX), c.unwrap_or(usize::MAX)));
+        let matched: Vec<usize> = pairs.iter().filter(|pair| pair.0.is_some()).filter_map(|pair| pair.1).collect();
+        let moved = matched.windows(2).any(|two| matches!(two, [a, b] if a > b));
+        if moved && self.probing == 0 {
+            self.tallies.hit(rule, 0);
+        }
+        Aligned { pairs, reordered: false }
+    }
+
+    /// Under `key` the elements of each key, and those without one; else all in one group.
+    fn groups(
+        &self,
+        rule: RuleId,
+        mine: &[NodeId],
+        theirs: &[NodeId],
+    ) -> Vec<(Vec<usize>, Vec<usize>, Option<&'static str>)> {
+        if !self.rules.is_key(rule) {
+            return vec![((0..mine.len()).collect(), (0..theirs.len()).collect(), Some(NO_KEY))];
+        }
+        let mut at: HashMap<Option<Vec<u128>>, usize> = HashMap::new();
+        let mut groups: Vec<(Vec<usize>, Vec<usize>, Option<&'static str>)> = Vec::new();
+        let sides = [(self.primary, mine), (self.candidate, theirs)];
+        for (side, (document, nodes)) in sides.into_iter().enumerate() {
+            for (position, node) in nodes.iter().enumerate() {
+                let key = self.rules.key(rule, document, *node).flatten();
+                let detail = key.is_none().then_some(NO_KEY);
+                let at = *at.entry(key).or_insert(groups.len());
+                if at == groups.len() {
+                    groups.push((Vec::new(), Vec::new(), detail));
+                }
+                if let Some(group) = groups.get_mut(at) {
+                    if side == 0 { group.0.push(position) } else { group.1.push(position) }
+                }
+            }
+        }
+        for (p, c, detail) in &mut groups {
+            if detail.is_none() && (p.len() > 1 || c.len() > 1) {
+                *detail = Some("repeated_key");
+            }
+        }
+        groups
+    }
+
+    fn match_group(&mut self, group: &Group<'_>, detail: Option<&'static str>, pairs: &mut Vec<Pair>) {
+        let (primary, candidate) = (self.primary, self.candidate);
+        let hash_p = |at: usize| group.mine.get(at).map_or(0, |node| primary.hash(*node));
+        let hash_c = |at: usize| group.theirs.get(at).map_or(0, |node| candidate.hash(*node));
+        let (mut matched, mut rest_p, mut rest_c) = cancel(&group.p, &group.c, hash_p, hash_c);
+        if self.walker.below(group.here) && !rest_p.is_empty() && !rest_c.is_empty() {
+            let (keys_p, wild_p) = self.normal_keys(group, true);
+            let (keys_c, wild_c) = self.normal_keys(group, false);
+            let key = |keys: &HashMap<usize, u128>, at: usize| keys.get(&at).copied().unwrap_or(0);
+            let (exact, left_p, left_c) = cancel(&rest_p, &rest_c, |at| key(&keys_p, at), |at| key(&keys_c, at));
+            if wild_p || wild_c {
+                let ask = (&keys_p, &keys_c);
+                (matched, rest_p, rest_c) = self.match_by_rules(group, ask, matched, rest_p, rest_c);
+            } else {
+                matched.extend(exact);
+                (rest_p, rest_c) = (left_p, left_c);
+            }
+        }
+        if self.probing > 0 {
+            // what is matched is equal, and one that is left over decides: no need to look further down
+            if !rest_p.is_empty() || !rest_c.is_empty() {
+                self.differs();
+            }
+            return;
+        }
+        pairs.extend(matched.into_iter().map(|(p, c)| (Some(p), Some(c), None)));
+        self.left_over(group, rest_p, rest_c, detail, pairs);
+    }
+
+    fn normal_keys(&mut self, group: &Group<'_>, primary: bool) -> (HashMap<usize, u128>, bool) {
+        let (nodes, positions) = if primary { (group.mine, &group.p) } else { (group.theirs, &group.c) };
+        let lengths = (group.mine.len(), group.theirs.len());
+        let mut keys = HashMap::with_capacity(positions.len());
+        let mut any = false;
+        for at in positions {
+            let Some(node) = nodes.get(*at) else { continue };
+            let here = self.element_here(group.here, *at, lengths, primary);
+            let (key, wild) = self.normal_hash(primary, *node, here);
+            any |= wild;
+            keys.insert(*at, key);
+        }
+        (keys, any)
+    }
+
+    /// A maximum matching over pairs that are equal under the rules, begun with what cancelled (Kuhn's algorithm).
+    #[allow(clippy::type_complexity)]
+    fn match_by_rules(
+        &mut self,
+        group: &Group<'_>,
+        (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
+        cancelled: Vec<(usize, usize)>,
+        rest_p: Vec<usize>,
+        rest_c: Vec<usize>,
+    ) -> (Vec<(usize, usize)>, Vec<usize>, Vec<usize>) {
+        // where all fit, all take part; else only what is left over
+        let whole = group.p.len() <= MATCHING && group.c.len() <= MATCHING;
+        let (mut p, mut c) = if whole { (group.p.clone(), group.c.clone()) } else { (rest_p, rest_c) };
+        let kept = if whole { Vec::new() } else { cancelled.clone() };
+        let (over_p, over_c) = (p.split_off(p.len().min(MATCHING)), c.split_off(c.len().min(MATCHING)));
+        let mut of_c: Vec<Option<usize>> = vec![None; c.len()];
+        let mut free: Vec<usize> = (0..p.len()).collect();
+        if whole {
+            for (a, b) in &cancelled {
+                let (Some(i), Some(j)) = (p.iter().position(|x| x == a), c.iter().position(|x| x == b)) else {
+                    continue;
+                };
+                of_c[j] = Some(i);
+                free.retain(|other| *other != i);
+            }
+        }
+        let mut known: HashMap<(usize, usize), bool> = HashMap::new();
+        for i in free {
+            let mut seen = vec![false; c.len()];
+            self.augment(i, &mut seen, &mut of_c, &mut |walk, i, j| {
+                *known.entry((i, j)).or_insert_with(|| walk.equal_under_rules(group, (keys_p, keys_c), p[i], c[j]))
+            });
+        }
+        let mut matched = kept;
+        let mut used = vec![false; p.len()];
+        let mut rest_c = over_c;
+        for (j, i) in of_c.iter().enumerate() {
+            match i {
+                Some(i) => {
+                    used[*i] = true;
+                    matched.push((p[*i], c[j]));
+                }
+                None => rest_c.push(c[j]),
+            }
+        }
+        let mut rest_p: Vec<usize> = (0..p.len()).filter(|i| !used[*i]).map(|i| p[i]).collect();
+        rest_p.extend(over_p);
+        rest_p.sort_unstable();
+        rest_c.sort_unstable();
+        if !whole && !rest_p.is_empty() && !rest_c.is_empty() && self.probing == 0 {
+            self.approximate = true;
+        }
+        (matched, rest_p, rest_c)
+    }
+
+    /// Finds a place for one element, moving others; at most [`MATCHING`] calls deep.
+    fn augment(
+        &mut self,
+        i: usize,
+        seen: &mut [bool],
+        of_c: &mut [Option<usize>],
+        equal: &mut impl FnMut(&mut Self, usize, usize) -> bool,
+    ) -> bool {
+        for j in 0..of_c.len() {
+            if seen[j] || !equal(self, i, j) {
+                continue;
+            }
+            seen[j] = true;
+            let free = match of_c[j] {
+                None => true,
+                Some(other) => self.augment(other, seen, of_c, equal),
+            };
+            if free {
+                of_c[j] = Some(i);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn equal_under_rules(
+        &mut self,
+        group: &Group<'_>,
+        (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
+        p: usize,
+        c: usize,
+    ) -> bool {
+        let (Some(a), Some(b)) = (group.mine.get(p), group.theirs.get(c)) else { return false };
+        if self.primary.hash(*a) == self.candidate.hash(*b) {
+            return true;
+        }
+        if keys_p.get(&p) != keys_c.get(&c) {
+            return false;
+        }
+        if self.probing >= NESTED || self.budget == 0 {
+            self.approximate = true;
+            return false;
+        }
+        let here = self.element_here(group.here, p, (group.mine.len(), group.theirs.len()), true);
+        self.probe(*a, *b, here)
+    }
+
+    /// Tells what changed in elements that have a likeness; the others are missing or added.
+    fn left_over(
+        &mut self,
+        group: &Group<'_>,
+        mut rest_p: Vec<usize>,
+        mut rest_c: Vec<usize>,
+        detail: Option<&'static str>,
+        pairs: &mut Vec<Pair>,
+    ) {
+        let (primary, candidate) = (self.primary, self.candidate);
+        let kind_p = |at: usize| group.mine.get(at).map(|node| primary.kind(*node));
+        let kind_c = |at: usize| group.theirs.get(at).map(|node| candidate.kind(*node));
+        if let ([p], [c]) = (rest_p.as_slice(), rest_c.as_slice())
+            && kind_p(*p) == kind_c(*c)
+            && kind_p(*p).is_some_and(NodeKind::is_container)
+        {
+            return pairs.push((Some(*p), Some(*c), detail));
+        }
+        if rest_p.len() <= LIKENESS && rest_c.len() <= LIKENESS {
+            let mut scores = Vec::new();
+            for p in &rest_p {
+                for c in &rest_c {
+                    let score = self.likeness(group.mine.get(*p), group.theirs.get(*c));
+                    if score > 0 {
+                        scores.push((std::cmp::Reverse(score), p.abs_diff(*c), *p.min(c), *p, *c));
+                    }
+                }
+            }
+            scores.sort_unstable();
+            for (_, _, _, p, c) in scores {
+                let (Some(i), Some(j)) = (rest_p.iter().position(|x| *x == p), rest_c.iter().position(|x| *x == c))
+                else {
+                    continue;
+                };
+                rest_p.remove(i);
+                rest_c.remove(j);
+                pairs.push((Some(p), Some(c), detail));
+            }
+        }
+        pairs.extend(rest_p.into_iter().map(|p| (Some(p), None, detail)));
+        pairs.extend(rest_c.into_iter().map(|c| (None, Some(c), detail)));
+    }
+
+    /// How many members of two objects are equal; at least half of the smaller, else 0.
+    fn likeness(&self, p: Option<&NodeId>, c: Option<&NodeId>) -> usize {
+        let (Some(p), Some(c)) = (p, c) else { return 0 };
+        let (primary, candidate) = (self.primary, self.candidate);
+        if primary.kind(*p) != NodeKind::Object || candidate.kind(*c) != NodeKind::Object {
+            return 0;
+        }
+        let members: HashMap<u64, u128> =
+            primary.children(*p).take(LIKENESS).map(|node| (primary.name_hash(node), primary.hash(node))).collect();
+        let mut theirs = 0;
+        let mut equal = 0;
+        for node in candidate.children(*c).take(LIKENESS) {
+            theirs += 1;
+            equal += usize::from(members.get(&candidate.name_hash(node)) == Some(&candidate.hash(node)));
+        }
+        if equal * 2 >= members.len().min(theirs) { equal } else { 0 }
+    }
+}
+
+/// Marks the group of elements that have no key: they are left over without a word.
+const NO_KEY: &str = "";
+
+/// Pairs positions with equal keys, the first with the first; and what is left on each side.
+#[allow(clippy::type_complexity)]
+fn cancel(
+    p: &[usize],
+    c: &[usize],
+    key_p: impl Fn(usize) -> u128,
+    key_c: impl Fn(usize) -> u128,
+) -> (Vec<(usize, usize)>, Vec<usize>, Vec<usize>) {
+    let mut places: HashMap<u128, Vec<usize>> = HashMap::with_capacity(c.len());
+    for at in c.iter().rev() {
+        places.entry(key_c(*at)).or_default().push(*at);
+    }
+    let (mut pairs, mut rest) = (Vec::new(), Vec::new());
+    for at in p {
+        match places.get_mut(&key_p(*at)).and_then(Vec::pop) {
+            Some(other) => pairs.push((*at, other)),
+            None => rest.push(*at),
+        }
+    }
+    let mut others: Vec<usize> = places.into_values().flatten().collect();
+    others.sort_unstable();
+    (pairs, rest, others)
+}

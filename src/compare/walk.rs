@@ -1,0 +1,400 @@
+//! Walks two trees in pairs: equal hashes are skipped, rules act where they apply, the rest is a difference.
+//!
+//! The walk keeps its own stack, so depth costs no stack of the thread. Its cost follows what changed, not the size.
+
+use super::Kind;
+use super::findings::{Findings, Tallies};
+use crate::document::json::{Document, Hasher, NodeId, NodeKind};
+use crate::rules::{Acting, Down, Here, Operand, RuleId, RuleSet, Walker};
+use std::collections::HashMap;
+
+/// One step of a place on both sides; a whole place is a chain of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) parent: u32,
+    pub(super) primary: Segment,
+    pub(super) candidate: Segment,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Segment {
+    None,
+    Name(NodeId),
+    Index(u32),
+}
+
+/// A pair of nodes to compare; one of them may be missing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task {
+    pub(super) primary: Option<NodeId>,
+    pub(super) candidate: Option<NodeId>,
+    parents: (Option<NodeId>, Option<NodeId>),
+    pub(super) path: u32,
+    pub(super) here: Here,
+    pub(super) element: bool,
+    /// Position among the lists of values under one repeated name.
+    pub(super) list: Option<u32>,
+    pub(super) detail: Option<&'static str>,
+}
+
+/// Node visits that probing pairs may cost in one comparison; beyond it, matching is approximate.
+pub(super) const PROBE_BUDGET: u64 = 500_000;
+
+/// The comparison of two documents under one rule set.
+pub(crate) struct Walk<'x, 'd> {
+    pub(super) primary: &'x Document<'d>,
+    pub(super) candidate: &'x Document<'d>,
+    pub(super) rules: &'x RuleSet,
+    pub(super) walker: Walker<'x>,
+    pub(super) hasher: Hasher,
+    pub(super) findings: &'x mut Findings,
+    pub(super) tallies: &'x mut Tallies,
+    pub(super) links: Vec<Link>,
+    pub(super) lists: Vec<(Vec<NodeId>, Vec<NodeId>)>,
+    stack: Vec<Task>,
+    /// Above zero while a pair is only asked whether it is equal.
+    pub(super) probing: u32,
+    pub(super) found: bool,
+    pub(super) budget: u64,
+    pub(super) approximate: bool,
+    /// Leaves of the primary that were left out.
+    left_out: u64,
+    pub(super) normal: HashMap<(bool, NodeId, Here), (u128, bool)>,
+}
+
+/// What a walk says beside its findings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walked {
+    /// A bound was hit.
+    pub(crate) approximate: bool,
+    /// Leaves of the primary that were compared.
+    pub(crate) leaves: u64,
+}
+
+/// Compares two documents that were parsed under one key.
+pub(crate) fn compare_trees<'x, 'd>(
+    primary: &'x Document<'d>,
+    candidate: &'x Document<'d>,
+    rules: &'x RuleSet,
+    hash_key: u64,
+    findings: &'x mut Findings,
+    tallies: &'x mut Tallies,
+) -> Walked {
+    let leaves = primary.leaves(primary.root());
+    if primary.hash(primary.root()) == candidate.hash(candidate.root()) {
+        return Walked { approximate: false, leaves };
+    }
+    let mut walk = Walk {
+        primary,
+        candidate,
+        rules,
+        walker: rules.walker(),
+        hasher: Hasher::new(hash_key),
+        findings,
+        tallies,
+        links: vec![Link { parent: 0, primary: Segment::None, candidate: Segment::None }],
+        lists: Vec::new(),
+        stack: Vec::new(),
+        probing: 0,
+        found: false,
+        budget: PROBE_BUDGET,
+        approximate: false,
+        left_out: 0,
+        normal: HashMap::new(),
+    };
+    let here = walk.walker.root();
+    walk.stack.push(Task {
+        primary: Some(primary.root()),
+        candidate: Some(candidate.root()),
+        parents: (None, None),
+        path: 0,
+        here,
+        element: false,
+        list: None,
+        detail: None,
+    });
+    while let Some(task) = walk.stack.pop() {
+        walk.step(task);
+    }
+    Walked { approximate: walk.approximate, leaves: leaves.saturating_sub(walk.left_out) }
+}
+
+impl<'x, 'd> Walk<'x, 'd> {
+    fn step(&mut self, task: Task) {
+        let leaves = task.primary.map_or(0, |node| self.primary.leaves(node));
+        let acting = self.walker.acting(task.here);
+        if !acting.is_empty() {
+            if let Some(rule) = acting.ignore() {
+                if self.probing == 0 {
+                    let hidden = leaves.max(task.candidate.map_or(0, |node| self.candidate.leaves(node)));
+                    self.tallies.hit(rule, hidden);
+                    self.left_out += leaves;
+                }
+                return;
+            }
+            if task.list.is_none() && self.settled(&task, &acting) {
+                return;
+            }
+        }
+        match (task.primary, task.candidate) {
+            _ if task.list.is_some() => self.report(&task, Kind::Value),
+            (Some(p), Some(c)) => match (self.primary.kind(p), self.candidate.kind(c)) {
+                (NodeKind::Object, NodeKind::Object) => self.objects(&task, p, c),
+                (NodeKind::Array, NodeKind::Array) => self.arrays(&task, p, c, &acting),
+                (a, b) if a == b => self.report(&task, Kind::Value),
+                _ => self.report(&task, Kind::Type),
+            },
+            (Some(_), None) => self.report(&task, Kind::Missing),
+            (None, Some(c)) => match acting.added().filter(|_| !task.element) {
+                Some(rule) if self.probing == 0 => self.tallies.hit(rule, self.candidate.leaves(c)),
+                Some(_) => {}
+                None => self.report(&task, Kind::Added),
+            },
+            (None, None) => {}
+        }
+    }
+
+    /// Lets the rules at this place look at both values: true where they make them one.
+    fn settled(&mut self, task: &Task, acting: &Acting) -> bool {
+        let mut sides = [Operand::of(self.primary, task.primary), Operand::of(self.candidate, task.candidate)];
+        let documents = [(self.primary, task.parents.0), (self.candidate, task.parents.1)];
+        let mut used: [Option<RuleId>; 4] = [None; 4];
+        for (at, (value, (document, parent))) in sides.iter_mut().zip(documents).enumerate() {
+            if let Some((text, rule)) = self.rules.fill(acting, at == 0, document, parent, value) {
+                *value = Operand::Text(text.into_bytes().into());
+                used[at] = Some(rule);
+            }
+            if let Some((text, rule)) = self.rules.rewrite(acting, at == 0, value) {
+                *value = Operand::Text(text.into_bytes().into());
+                used[at + 2] = Some(rule);
+            }
+        }
+        let [primary, candidate] = &sides;
+        let equal = used.iter().any(Option::is_some)
+            && matches!((primary, candidate), (Operand::Text(a), Operand::Text(b)) if a == b);
+        let accepted = if equal { None } else { self.rules.accepts(acting, primary, candidate) };
+        if !equal && accepted.is_none() {
+            return false;
+        }
+        if self.probing == 0 {
+            let leaves = task.primary.map_or(1, |node| self.primary.leaves(node));
+            for (rule, first) in
+                used.into_iter().flatten().chain(accepted).zip(std::iter::once(true).chain(std::iter::repeat(false)))
+            {
+                self.tallies.hit(rule, if first { leaves } else { 0 });
+            }
+        }
+        true
+    }
+
+    fn objects(&mut self, task: &Task, p: NodeId, c: NodeId) {
+        let mut tasks = Vec::new();
+        if self.primary.has_duplicates(p) || self.candidate.has_duplicates(c) {
+            self.members_with_duplicates(task, p, c, &mut tasks);
+        } else {
+            self.members(task, p, c, &mut tasks);
+        }
+        self.stack.extend(tasks.into_iter().rev());
+    }
+
+    fn members(&mut self, task: &Task, p: NodeId, c: NodeId, tasks: &mut Vec<Task>) {
+        let (primary, candidate) = (self.primary, self.candidate);
+        let others: Vec<NodeId> = candidate.children(c).collect();
+        let mut matched = vec![false; others.len()];
+        let mut index: Option<HashMap<u64, usize>> = None;
+        let mut next = 0;
+        for mine in primary.children(p) {
+            let hash = primary.name_hash(mine);
+            let same = |at: usize| {
+                others
+                    .get(at)
+                    .is_some_and(|o| candidate.name_hash(*o) == hash && candidate.name(*o) == primary.name(mine))
+            };
+            let found = if same(next) {
+                Some(next)
+            } else if others.len() <= 16 {
+                (0..others.len()).find(|at| same(*at))
+            } else {
+                let index = index.get_or_insert_with(|| {
+                    others.iter().enumerate().map(|(at, other)| (candidate.name_hash(*other), at)).collect()
+                });
+                index.get(&hash).copied().filter(|at| same(*at))
+            };
+            let other = found.and_then(|at| {
+                next = at + 1;
+                if let Some(matched) = matched.get_mut(at) {
+                    *matched = true;
+                }
+                others.get(at).copied()
+            });
+            if other.is_none_or(|other| primary.hash(mine) != candidate.hash(other)) {
+                tasks.push(self.member(task, (p, c), Some(mine), other));
+            }
+        }
+        for (other, matched) in others.iter().zip(&matched) {
+            if !matched {
+                tasks.push(self.member(task, (p, c), None, Some(*other)));
+            }
+        }
+    }
+
+    /// Values under one name are compared as a list: no value wins over another.
+    fn members_with_duplicates(&mut self, task: &Task, p: NodeId, c: NodeId, tasks: &mut Vec<Task>) {
+        let (primary, candidate) = (self.primary, self.candidate);
+        let mut order: Vec<Vec<u8>> = Vec::new();
+        let mut groups: HashMap<Vec<u8>, (Vec<NodeId>, Vec<NodeId>)> = HashMap::new();
+        let both = primary.children(p).map(|node| (true, node)).chain(candidate.children(c).map(|node| (false, node)));
+        for (mine, node) in both {
+            let name = if mine { primary.name(node) } else { candidate.name(node) }.unwrap_or_default().into_owned();
+            if !groups.contains_key(&name) {
+                order.push(name.clone());
+            }
+            let group = groups.entry(name).or_default();
+            if mine { group.0.push(node) } else { group.1.push(node) }
+        }
+        for name in order {
+            let Some((mine, theirs)) = groups.remove(&name) else { continue };
+            let same = mine.iter().map(|n| primary.hash(*n)).eq(theirs.iter().map(|n| candidate.hash(*n)));
+            if same {
+                continue;
+            }
+            let mut member = self.member(task, (p, c), mine.first().copied(), theirs.first().copied());
+            if mine.len() > 1 || theirs.len() > 1 {
+                member.list = Some(self.lists.len() as u32);
+                member.detail = Some("duplicate_keys");
+                self.lists.push((mine, theirs));
+            }
+            tasks.push(member);
+        }
+    }
+
+    fn member(&mut self, task: &Task, parents: (NodeId, NodeId), p: Option<NodeId>, c: Option<NodeId>) -> Task {
+        let mut here = Walker::NOWHERE;
+        if self.walker.below(task.here) {
+            let name = match (p, c) {
+                (Some(p), _) => self.primary.name(p),
+                (None, Some(c)) => self.candidate.name(c),
+                (None, None) => None,
+            };
+            here = self.walker.down(task.here, Down::Name(&name.unwrap_or_default()));
+        }
+        let (primary, candidate) = match (p, c) {
+            (Some(p), Some(c)) => (Segment::Name(p), Segment::Name(c)),
+            (Some(p), None) => (Segment::Name(p), Segment::None),
+            (None, Some(c)) => (Segment::None, Segment::Name(c)),
+            (None, None) => (Segment::None, Segment::None),
+        };
+        self.links.push(Link { parent: task.path, primary, candidate });
+        Task {
+            primary: p,
+            candidate: c,
+            parents: (Some(parents.0), Some(parents.1)),
+            path: (self.links.len() - 1) as u32,
+            here,
+            element: false,
+            list: None,
+            detail: None,
+        }
+    }
+
+    fn arrays(&mut self, task: &Task, p: NodeId, c: NodeId, acting: &Acting) {
+        let mine: Vec<NodeId> = self.primary.children(p).collect();
+        let theirs: Vec<NodeId> = self.candidate.children(c).collect();
+        let aligned = match acting.array() {
+            Some(rule) => self.match_any_order(task, rule, &mine, &theirs),
+            None => self.align(task, &mine, &theirs),
+        };
+        if aligned.reordered {
+            self.report(task, Kind::Order);
+        }
+        let mut tasks = Vec::new();
+        for pair in &aligned.pairs {
+            let (a, b) = (pair.0.and_then(|at| mine.get(at)), pair.1.and_then(|at| theirs.get(at)));
+            if let (Some(a), Some(b)) = (a, b)
+                && self.primary.hash(*a) == self.candidate.hash(*b)
+            {
+                continue;
+            }
+            let mut element = self.element(task, (p, c), *pair, (mine.len(), theirs.len()));
+            (element.primary, element.candidate) = (a.copied(), b.copied());
+            element.detail = pair.2;
+            tasks.push(element);
+        }
+        self.stack.extend(tasks.into_iter().rev());
+    }
+
+    fn element(&mut self, task: &Task, parents: (NodeId, NodeId), pair: Pair, lengths: (usize, usize)) -> Task {
+        let segment = |at: Option<usize>| at.map_or(Segment::None, |at| Segment::Index(at as u32));
+        self.links.push(Link { parent: task.path, primary: segment(pair.0), candidate: segment(pair.1) });
+        let here = self.element_here(task.here, pair.0.or(pair.1).unwrap_or(0), lengths, pair.0.is_some());
+        Task {
+            primary: None,
+            candidate: None,
+            parents: (Some(parents.0), Some(parents.1)),
+            path: (self.links.len() - 1) as u32,
+            here,
+            element: true,
+            list: None,
+            detail: None,
+        }
+    }
+
+    pub(super) fn element_here(&mut self, here: Here, at: usize, lengths: (usize, usize), primary: bool) -> Here {
+        if !self.walker.below(here) {
+            return Walker::NOWHERE;
+        }
+        self.walker.down(here, Down::Index { at, length: if primary { lengths.0 } else { lengths.1 } })
+    }
+
+    /// Whether two elements are equal under the rules, without recording anything.
+    pub(super) fn probe(&mut self, primary: NodeId, candidate: NodeId, here: Here) -> bool {
+        let (stack, links, lists) = (std::mem::take(&mut self.stack), self.links.len(), self.lists.len());
+        let outer = std::mem::replace(&mut self.found, false);
+        self.probing += 1;
+        self.stack.push(Task {
+            primary: Some(primary),
+            candidate: Some(candidate),
+            parents: (None, None),
+            path: 0,
+            here,
+            element: true,
+            list: None,
+            detail: None,
+        });
+        while let Some(task) = self.stack.pop() {
+            self.budget = self.budget.saturating_sub(1);
+            if self.budget == 0 {
+                self.approximate = true;
+                self.found = true;
+            }
+            if !self.found {
+                self.step(task);
+            }
+            if self.found {
+                break;
+            }
+        }
+        self.probing -= 1;
+        self.stack = stack;
+        self.links.truncate(links);
+        self.lists.truncate(lists);
+        !std::mem::replace(&mut self.found, outer)
+    }
+
+    /// Answers a probe: the pair is not equal.
+    pub(super) fn differs(&mut self) {
+        self.found = true;
+    }
+}
+
+/// A primary's and a candidate's position, either missing, and a detail for what is left over.
+pub(super) type Pair = (Option<usize>, Option<usize>, Option<&'static str>);
+
+/// How two arrays' elements belong together.
+#[derive(Debug, Default)]
+pub(super) struct Aligned {
+    /// In the order in which differences are told.
+    pub(super) pairs: Vec<Pair>,
+    /// The same elements in another order.
+    pub(super) reordered: bool,
+}

@@ -1,0 +1,317 @@
+//! The tokenizer: strict RFC 8259, iterative, hashing each value as it ends.
+
+use super::hash::Seeds;
+use super::number::NumberKey;
+use super::string::unescape;
+use super::{Document, Node, NodeKind, ParseError, ParseOptions};
+
+type Parsed<T> = Result<T, ParseError>;
+
+pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Document<'a>> {
+    let offset = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+    let body = text.get(offset..).unwrap_or(&[]);
+    if u32::try_from(text.len()).is_err() {
+        return Err(ParseError::TooLarge);
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|error| ParseError::Syntax { offset: offset + error.valid_up_to(), message: "not UTF-8" })?;
+    let mut parser = Parser {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        nodes: Vec::with_capacity(text.len() / 16 + 1),
+        open: Vec::new(),
+        seeds: Seeds::new(options.hash_key),
+        depth: options.depth,
+        names: Vec::new(),
+    };
+    match parser.document() {
+        Ok(()) => Ok(Document { text, nodes: parser.nodes, offset }),
+        Err(Stop::TooDeep) => Err(ParseError::TooDeep { offset: parser.at + offset, limit: options.depth }),
+        Err(Stop::Syntax(message)) => Err(ParseError::Syntax { offset: parser.at + offset, message }),
+    }
+}
+
+pub(super) enum Stop {
+    TooDeep,
+    Syntax(&'static str),
+}
+
+/// A container that is still open.
+struct Frame {
+    node: u32,
+    /// Sum over members, or fold over elements.
+    folded: u128,
+    count: u64,
+    leaves: u32,
+    /// A filter over name hashes: where no bit was set twice, no name occurs twice.
+    seen: [u64; 4],
+    suspicious: bool,
+    /// Hash of the name of the member whose value comes next.
+    name: u128,
+    object: bool,
+}
+
+pub(super) struct Parser<'a> {
+    text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    nodes: Vec<Node>,
+    open: Vec<Frame>,
+    seeds: Seeds,
+    depth: usize,
+    names: Vec<(u64, u32)>,
+}
+
+/// A member's name, read before its value.
+#[derive(Clone, Copy)]
+struct Name {
+    start: u32,
+    end: u32,
+    escaped: bool,
+    hash: u64,
+}
+
+const NO_NAME: Name = Name { start: u32::MAX, end: u32::MAX, escaped: false, hash: 0 };
+
+impl Parser<'_> {
+    fn document(&mut self) -> Result<(), Stop> {
+        self.space();
+        let mut name = NO_NAME;
+        loop {
+            // one value starts here
+            let opened = self.value(name)?;
+            if opened {
+                match self.first_child()? {
+                    Some(first) => {
+                        name = first;
+                        continue;
+                    }
+                    None => self.close(),
+                }
+            }
+            // a value has ended: separators and closing brackets until the next value
+            match self.after_value()? {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+        self.space();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(Stop::Syntax("text after the document")) }
+    }
+
+    /// After `[` or `{`: the name of the first child, or `None` where the container is empty.
+    fn first_child(&mut self) -> Result<Option<Name>, Stop> {
+        self.space();
+        let object = self.open.last().is_some_and(|frame| frame.object);
+        let close = if object { b'}' } else { b']' };
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(None);
+        }
+        if object { self.name().map(Some) } else { Ok(Some(NO_NAME)) }
+    }
+
+    fn after_value(&mut self) -> Result<Option<Name>, Stop> {
+        loop {
+            let Some(object) = self.open.last().map(|frame| frame.object) else { return Ok(None) };
+            self.space();
+            match (self.peek(), object) {
+                (Some(b','), _) => {
+                    self.at += 1;
+                    self.space();
+                    return if object { self.name().map(Some) } else { Ok(Some(NO_NAME)) };
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.at += 1;
+                    self.close();
+                }
+                (None, _) => return Err(Stop::Syntax("the text ends within the document")),
+                (_, true) => return Err(Stop::Syntax("expected `,` or `}`")),
+                (_, false) => return Err(Stop::Syntax("expected `,` or `]`")),
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+    #[inline]
+    fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Reads `"name" :` and the space after it.
+    fn name(&mut self) -> Result<Name, Stop> {
+        if self.peek() != Some(b'"') {
+            return Err(Stop::Syntax("expected a member name in double quotes"));
+        }
+        let start = self.at + 1;
+        let escaped = self.string()?;
+        let end = self.at - 1;
+        let inner = self.text.get(start..end).unwrap_or("");
+        let hash = if escaped { self.seeds.name(&unescape(inner)) } else { self.seeds.name(inner.as_bytes()) };
+        let low = hash as u64;
+        if let Some(frame) = self.open.last_mut() {
+            frame.name = hash;
+            let (word, bit) = ((low >> 6 & 3) as usize, 1_u64 << (low & 63));
+            if let Some(seen) = frame.seen.get_mut(word) {
+                frame.suspicious |= *seen & bit != 0;
+                *seen |= bit;
+            }
+        }
+        self.space();
+        if self.peek() != Some(b':') {
+            return Err(Stop::Syntax("expected `:`"));
+        }
+        self.at += 1;
+        self.space();
+        Ok(Name { start: start as u32, end: end as u32, escaped, hash: low })
+    }
+
+    /// Reads a scalar to its end, or opens a container (then true).
+    fn value(&mut self, name: Name) -> Result<bool, Stop> {
+        let start = self.at;
+        let mut escaped = false;
+        let (kind, hash) = match self.peek() {
+            Some(b'"') => {
+                escaped = self.string()?;
+                let inner = self.text.get(start + 1..self.at - 1).unwrap_or("");
+                let hash =
+                    if escaped { self.seeds.string(&unescape(inner)) } else { self.seeds.string(inner.as_bytes()) };
+                (NodeKind::String, hash)
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                self.number()?;
+                let text = self.text.get(start..self.at).unwrap_or("");
+                (NodeKind::Number, self.seeds.number(&NumberKey::of(text)))
+            }
+            Some(open @ (b'{' | b'[')) => {
+                if self.open.len() >= self.depth {
+                    return Err(Stop::TooDeep);
+                }
+                self.at += 1;
+                let object = open == b'{';
+                let kind = if object { NodeKind::Object } else { NodeKind::Array };
+                self.push(kind, 0, start, name, false);
+                self.open.push(Frame {
+                    node: (self.nodes.len() - 1) as u32,
+                    folded: 0,
+                    count: 0,
+                    leaves: 0,
+                    seen: [0; 4],
+                    suspicious: false,
+                    name: 0,
+                    object,
+                });
+                return Ok(true);
+            }
+            Some(b't') => self.word(b"true", NodeKind::Bool, self.seeds.yes)?,
+            Some(b'f') => self.word(b"false", NodeKind::Bool, self.seeds.no)?,
+            Some(b'n') => self.word(b"null", NodeKind::Null, self.seeds.null)?,
+            Some(_) => return Err(Stop::Syntax("expected a value")),
+            None => return Err(Stop::Syntax("the text ends where a value is expected")),
+        };
+        self.push(kind, hash, start, name, escaped);
+        self.add_to_parent(hash, 1);
+        Ok(false)
+    }
+
+    fn word(&mut self, word: &[u8], kind: NodeKind, hash: u128) -> Result<(NodeKind, u128), Stop> {
+        if !self.bytes.get(self.at..).unwrap_or(&[]).starts_with(word) {
+            return Err(Stop::Syntax("expected a value"));
+        }
+        self.at += word.len();
+        Ok((kind, hash))
+    }
+
+    #[inline]
+    fn push(&mut self, kind: NodeKind, hash: u128, start: usize, name: Name, escaped: bool) {
+        self.nodes.push(Node {
+            hash: [hash as u64, (hash >> 64) as u64],
+            name_hash: name.hash,
+            start: start as u32,
+            end: self.at as u32,
+            name_start: name.start,
+            name_end: name.end,
+            next: self.nodes.len() as u32 + 1,
+            leaves: 1,
+            kind,
+            duplicates: false,
+            escaped,
+            name_escaped: name.escaped,
+        });
+    }
+
+    #[inline]
+    fn add_to_parent(&mut self, hash: u128, leaves: u32) {
+        if let Some(frame) = self.open.last_mut() {
+            frame.folded = if frame.object {
+                frame.folded.wrapping_add(self.seeds.member(frame.name, hash))
+            } else {
+                self.seeds.element(frame.folded, hash)
+            };
+            frame.count += 1;
+            frame.leaves = frame.leaves.saturating_add(leaves);
+        }
+    }
+
+    /// A container has ended: its hash, its size, and its share in its own parent.
+    fn close(&mut self) {
+        let Some(mut frame) = self.open.pop() else { return };
+        let mut duplicates = false;
+        if frame.suspicious
+            && let Some(sum) = self.with_duplicates(frame.node)
+        {
+            frame.folded = sum;
+            duplicates = true;
+        }
+        let hash = if frame.object {
+            self.seeds.object(frame.folded, frame.count)
+        } else {
+            self.seeds.array(frame.folded, frame.count)
+        };
+        let (next, leaves, end) = (self.nodes.len() as u32, frame.leaves.max(1), self.at as u32);
+        if let Some(node) = self.nodes.get_mut(frame.node as usize) {
+            node.hash = [hash as u64, (hash >> 64) as u64];
+            node.next = next;
+            node.leaves = leaves;
+            node.end = end;
+            node.duplicates = duplicates;
+        }
+        self.add_to_parent(hash, leaves);
+    }
+
+    /// The members' sum in which the order of values under one name counts; `None` where all names differ after all.
+    fn with_duplicates(&mut self, object: u32) -> Option<u128> {
+        self.names.clear();
+        let mut at = object + 1;
+        while let Some(node) = self.nodes.get(at as usize) {
+            self.names.push((node.name_hash, at));
+            at = node.next;
+        }
+        // by hash, then by position
+        self.names.sort_unstable();
+        if !self.names.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0)) {
+            return None;
+        }
+        let (mut sum, mut nth, mut last) = (0_u128, 0, None);
+        for (name_hash, at) in &self.names {
+            nth = if last == Some(*name_hash) { nth + 1 } else { 0 };
+            last = Some(*name_hash);
+            let Some(node) = self.nodes.get(*at as usize) else { continue };
+            let inner = self.text.get(node.name_start as usize..node.name_end as usize).unwrap_or("");
+            let name =
+                if node.name_escaped { self.seeds.name(&unescape(inner)) } else { self.seeds.name(inner.as_bytes()) };
+            let value = u128::from(node.hash[0]) | u128::from(node.hash[1]) << 64;
+            sum = sum.wrapping_add(match nth {
+                0 => self.seeds.member(name, value),
+                nth => self.seeds.repeated(name, value, nth),
+            });
+        }
+        Some(sum)
+    }
+}

@@ -1,0 +1,259 @@
+//! The judge as a whole: golden signatures, limits, symmetry, and hostile documents.
+
+use super::*;
+use crate::compare::{Difference, Kind, Place, Severity};
+use crate::exchange::{Answer, Body, Client, ExchangeId, Provenance, Request, Route};
+use crate::rules::{NumberTolerance, RuleKind, RuleSpec};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use proptest::prelude::*;
+
+fn exchange(primary: &[u8], candidate: &[u8]) -> Exchange {
+    let answer = |body: &[u8]| Answer {
+        outcome: Outcome::Answered(Response {
+            status: StatusCode::OK,
+            headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
+            body: Body::from(body.to_vec()),
+            trailers: None,
+        }),
+        elapsed_us: 0,
+    };
+    Exchange {
+        id: ExchangeId(0),
+        received_at_ms: 0,
+        route: Route::declared("GET /x"),
+        principal: "anonymous".into(),
+        request: Request { method: Method::GET, target: "/x".into(), headers: HeaderMap::new(), body: Body::empty() },
+        primary: answer(primary),
+        candidate: answer(candidate),
+        secondary: None,
+        provenance: Provenance::Own,
+        client: Client::Served,
+    }
+}
+
+fn judged(primary: &str, candidate: &str, rules: &RuleSet) -> Judgement {
+    judge(&exchange(primary.as_bytes(), candidate.as_bytes()), rules, &Context::default())
+}
+
+fn rules(specs: &[(&str, RuleKind)]) -> RuleSet {
+    let spec = |(at, (path, kind)): (usize, &(&str, RuleKind))| RuleSpec {
+        name: format!("rule {at}").into(),
+        path: Some(path.to_string()),
+        kind: kind.clone(),
+        reason: Some("test".into()),
+        until_day: None,
+        of_route: false,
+    };
+    RuleSet::compile(&specs.iter().enumerate().map(spec).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn signatures_are_golden() {
+    let of = |place, path: &str, kind, shape: &str| Difference {
+        place,
+        path: path.into(),
+        kind,
+        detail: None,
+        primary: Some("1".into()),
+        candidate: None,
+        severity: Severity::High,
+        shape: shape.into(),
+    };
+    let route = "GET /api/review/{review_id}";
+    let first = of(Place::Body, "/reviews/0/summary", Kind::Value, "string");
+    let other =
+        Difference { primary: Some("2".into()), ..of(Place::Body, "/reviews/17/summary", Kind::Value, "string") };
+    assert_eq!(signature(route, &first), signature(route, &other), "neither index nor value nor severity counts");
+    assert_eq!(general_path(&first), "/reviews/*/summary");
+    // these must never change: stored decisions hang on them
+    for (difference, golden) in [
+        (first, "58dcb5d15cd96123"),
+        (of(Place::Status, "", Kind::Status, "404→200"), "a3b8beae5b9a4e1d"),
+        (of(Place::Header, "set-cookie", Kind::Header, ""), "0a87ca03b677d565"),
+    ] {
+        assert_eq!(signature(route, &difference).to_string(), golden);
+    }
+}
+
+#[test]
+fn one_bug_in_many_records_is_one_signature() {
+    let contents =
+        ["naïve reading of a long book, twice", "日本語のとても長い本の感想です。", "é", "ééééééééééééééééé and more"];
+    let cut = |text: &str, bytes: bool| match bytes {
+        false => format!("{}...", text.chars().take(12).collect::<String>()),
+        true => format!("{}...", String::from_utf8_lossy(&text.as_bytes()[..text.len().min(12)])),
+    };
+    let list = |bytes: bool| {
+        let items: Vec<String> = contents
+            .iter()
+            .enumerate()
+            .map(|(i, text)| {
+                format!("{{\"id\":{i},\"s\":{}}}", crate::document::json::escape(cut(text, bytes).as_bytes()))
+            })
+            .collect();
+        format!("[{}]", items.join(","))
+    };
+    let found = judged(&list(false), &list(true), &RuleSet::default());
+    let ids: std::collections::BTreeSet<_> = found.differences.iter().map(|found| signature("GET /x", found)).collect();
+    assert_eq!((found.differences.len(), ids.len()), (3, 1), "{:#?}", found.differences);
+}
+
+#[test]
+fn the_limit_cuts_no_whole_class() {
+    let many = |last: &str| {
+        format!("[{}{{\"z\":{last}}}]", (1..3_001).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>())
+    };
+    let found = judged(&many("1"), &many("2"), &RuleSet::default());
+    assert_eq!(found.differences_total, 3_001);
+    assert_eq!(found.differences.len(), 1_001);
+    assert_eq!(found.differences.last().map(|last| last.path.as_str()), Some("/3000/z"));
+}
+
+#[test]
+fn depth_and_size_are_named_outcomes() {
+    let deep = |n: usize, leaf: &str| format!("{}{leaf}{}", "[".repeat(n), "]".repeat(n));
+    let found = judged(&deep(10_000, "1"), &deep(10_000, "2"), &RuleSet::default());
+    assert_eq!((found.verdict, found.differences_total), (Verdict::Mismatch, 1));
+    let found = judged(&deep(20_000, "1"), &deep(20_000, "2"), &RuleSet::default());
+    assert_eq!(found.verdict, Verdict::Inconclusive(Inconclusive::TooDeep));
+    assert_eq!(judged(&deep(20_000, "1"), &deep(20_000, "1"), &RuleSet::default()).verdict, Verdict::Match);
+    let context = Context { limits: Limits { decoded_bytes: 4, ..Limits::default() }, ..Context::default() };
+    let found = judge(&exchange(b"[1,2]", b"[1,3]"), &RuleSet::default(), &context);
+    assert_eq!(found.verdict, Verdict::Inconclusive(Inconclusive::TooLarge));
+}
+
+#[test]
+fn deep_documents_under_rules_everywhere_do_not_overflow() {
+    let set = rules(&[
+        ("$..*", RuleKind::Unordered),
+        ("$..v", RuleKind::Number(NumberTolerance { abs: Some("1".into()), rel: None })),
+    ]);
+    let deep = |n: usize, leaf: &str| format!("{}{leaf}{}", "[{\"v\":3},[".repeat(n), "]]".repeat(n));
+    let found = judged(&deep(2_000, "{\"v\":1}"), &deep(2_000, "{\"v\":9}"), &set);
+    assert_eq!(found.verdict, Verdict::Mismatch);
+}
+
+#[test]
+fn large_arrays_take_no_table() {
+    let numbers = |from: u32, step: i64| {
+        let items: Vec<String> = (0..20_000_i64).map(|i| (i64::from(from) + i * step).to_string()).collect();
+        format!("[{}]", items.join(","))
+    };
+    let base = numbers(0, 1);
+    let head = format!("[-1,{}", &base[1..]);
+    assert_eq!(judged(&base, &head, &RuleSet::default()).differences_total, 1);
+    assert_eq!(judged(&base, &numbers(19_999, -1), &RuleSet::default()).differences_total, 1);
+    let disjoint = judged(&base, &numbers(500_000, 1), &RuleSet::default());
+    assert_eq!(disjoint.differences_total, 20_000);
+    let four = |shift: usize| {
+        let items: Vec<String> =
+            (0..20_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
+        format!("[{}]", items.join(","))
+    };
+    let few = judged(&four(7), &four(9), &RuleSet::default());
+    assert!(few.approximate && few.verdict == Verdict::Mismatch);
+}
+
+/// Text that is JSON most of the time, with everything that trips comparers.
+fn document() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(vec![
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1",
+        "1.0",
+        "1e0",
+        "1.4",
+        "1.8",
+        "9007199254740993",
+        "1e400",
+        "1e-400",
+        "1e1000000000",
+        "\"\"",
+        "\"a\"",
+        "\"\\u0061\"",
+        "\"\\ud800\"",
+        "\"2026-01-01T00:00:00Z\"",
+        "[]",
+        "{}",
+        "tru",
+        "",
+    ])
+    .prop_map(str::to_string);
+    scalar.prop_recursive(5, 60, 5, |inner| {
+        let name = prop::sample::select(vec!["a", "b", "id", "\\u0061", "", "a/b", "0", "*"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec((name, inner), 0..5).prop_map(|members| {
+                let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{ {} }}", members.join(" , "))
+            }),
+        ]
+    })
+}
+
+fn rule_set() -> impl Strategy<Value = RuleSet> {
+    let path = prop::sample::select(vec!["$.a", "$..a", "$[*]", "$..*", "$[0]", "$[-1]", "$.b", "$..id"]);
+    let kind = prop_oneof![
+        Just(RuleKind::Ignore),
+        Just(RuleKind::Unordered),
+        Just(RuleKind::Key(vec!["$.id".into()])),
+        Just(RuleKind::Number(NumberTolerance { abs: Some("0.5".into()), rel: None })),
+        Just(RuleKind::Shape(crate::rules::Shape::SameType)),
+        Just(RuleKind::Timestamp { within_us: 5 }),
+    ];
+    prop::collection::vec((path, kind), 0..4).prop_map(|specs| {
+        let specs = specs.into_iter().enumerate().map(|(at, (path, kind))| RuleSpec {
+            name: format!("rule {at}").into(),
+            path: Some(path.to_string()),
+            kind,
+            reason: Some("test".into()),
+            until_day: None,
+            of_route: false,
+        });
+        RuleSet::compile(&specs.collect::<Vec<_>>()).unwrap_or_default()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_document_matches_itself(text in document(), set in rule_set()) {
+        // another spelling, so that the bytes differ
+        prop_assert_eq!(judged(&text, &format!(" {text} "), &set).verdict == Verdict::Match, true_unless_broken(&text));
+        prop_assert_eq!(judged(&text, &text, &set).verdict, Verdict::Match);
+    }
+
+    #[test]
+    fn swapped_sides_mirror(a in document(), b in document()) {
+        let none = RuleSet::default();
+        let (there, back) = (judged(&a, &b, &none), judged(&b, &a, &none));
+        prop_assert_eq!(there.verdict, back.verdict);
+        prop_assert_eq!(there.differences_total, back.differences_total);
+    }
+
+    #[test]
+    fn hostile_documents_and_rules_end(a in document(), b in document(), set in rule_set()) {
+        let first = judged(&a, &b, &set);
+        let other = judge(&exchange(a.as_bytes(), b.as_bytes()), &set, &Context { hash_key: 99, ..Context::default() });
+        prop_assert_eq!(&first, &other);
+        prop_assert_eq!(first.verdict == Verdict::Mismatch, first.differences_total > 0);
+        // rules only ever hide
+        let bare = judged(&a, &b, &RuleSet::default());
+        prop_assert!(bare.verdict != Verdict::Match || first.verdict == Verdict::Match);
+    }
+
+    #[test]
+    fn bytes_of_any_kind_do_not_panic(a in prop::collection::vec(any::<u8>(), 0..40), b in prop::collection::vec(any::<u8>(), 0..40)) {
+        let found = judge(&exchange(&a, &b), &RuleSet::default(), &Context::default());
+        prop_assert!(a != b || found.verdict == Verdict::Match);
+    }
+}
+
+fn true_unless_broken(text: &str) -> bool {
+    let options = crate::document::json::ParseOptions { depth: 100, hash_key: 0 };
+    crate::document::json::Document::parse(text.as_bytes(), &options).is_ok()
+}

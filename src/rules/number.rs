@@ -1,0 +1,103 @@
+//! `number`: numbers within a tolerance, in exact decimals: `|a-b| <= abs`, or `|a-b| <= rel × max(|a|,|b|)` on one side of
+//! zero. Numbers only: never null, absent, or a string that reads as one.
+
+use super::NumberTolerance;
+use super::value::Operand;
+use crate::document::json::Decimal;
+use std::cmp::Ordering;
+
+/// Digits of one intermediate result; numbers further apart than this are not equal within any sane tolerance.
+const DIGITS: usize = 2_000;
+
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    abs: Decimal,
+    rel: Decimal,
+}
+
+impl Compiled {
+    pub(super) fn new(tolerance: &NumberTolerance) -> Result<Compiled, String> {
+        let read = |text: &Option<String>| match text {
+            None => Ok(Decimal::parse("0")),
+            Some(text) if is_decimal(text) => Ok(Decimal::parse(text)),
+            Some(text) => Err(format!("`{text}` is not a decimal of 0 or more, such as \"0.01\"")),
+        };
+        let (abs, rel) = (read(&tolerance.abs)?, read(&tolerance.rel)?);
+        if !abs.bounded || !rel.bounded {
+            return Err("a tolerance's exponent has at most 30 digits".into());
+        }
+        if abs.is_zero() && rel.is_zero() {
+            return Err("without a tolerance the rule can never act; give `abs` or `rel` above 0".into());
+        }
+        if rel.cmp_magnitude(&Decimal::parse("1")) != Ordering::Less {
+            return Err("a relative tolerance of 1 or more hides any number; give less than 1".into());
+        }
+        Ok(Compiled { abs, rel })
+    }
+    pub(super) fn accepts(&self, primary: &Operand<'_>, candidate: &Operand<'_>) -> bool {
+        let (Operand::Number(a), Operand::Number(b)) = (primary, candidate) else { return false };
+        let (a, b) = (Decimal::parse(a), Decimal::parse(b));
+        let Some(distance) = a.distance(&b, DIGITS) else { return false };
+        if distance.cmp_magnitude(&self.abs) != Ordering::Greater {
+            return true;
+        }
+        if a.negative != b.negative || a.is_zero() || b.is_zero() || self.rel.is_zero() {
+            return false;
+        }
+        let larger = if a.cmp_magnitude(&b) == Ordering::Less { &b } else { &a };
+        larger.times(&self.rel, DIGITS).is_some_and(|limit| distance.cmp_magnitude(&limit) != Ordering::Greater)
+    }
+}
+
+fn is_decimal(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole) && digits(fraction) && digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::json::NodeKind;
+
+    fn within(a: &str, b: &str, abs: &str, rel: &str) -> bool {
+        let rule = Compiled::new(&NumberTolerance { abs: Some(abs.into()), rel: Some(rel.into()) }).unwrap();
+        let (a, b) = (Operand::Number(a), Operand::Number(b));
+        assert_eq!(rule.accepts(&a, &b), rule.accepts(&b, &a));
+        rule.accepts(&a, &b)
+    }
+
+    #[test]
+    fn the_boundary_is_inside_in_exact_decimals() {
+        assert!(within("7.175", "7.174", "0.001", "0"));
+        assert!(!within("7.175", "7.174", "0.0001", "0"));
+        assert!(within("6714795744484.493", "6714795744484.502", "0.01", "0"));
+        assert!(within("3.5", "4", "0.5", "0") && within("9.709999618320632", "9.710000038146973", "1e-06", "0"));
+        assert!(!within("9.709999618320632", "9.710000038146973", "1e-07", "0"));
+        assert!(within("100", "101", "0", "0.01") && !within("100", "102", "0", "0.01"));
+    }
+
+    #[test]
+    fn hides_no_sign_no_type_and_no_bomb() {
+        assert!(!within("100", "-100", "0", "0.99"), "relative never crosses zero");
+        assert!(!within("0", "0.0000001", "0", "0.5"));
+        assert!(!within("1e1000000000", "1", "0.5", "0.5"));
+        assert!(!within("9007199254740993", "9007199254740992", "0.5", "0"));
+        let rule = Compiled::new(&NumberTolerance { abs: Some("1".into()), rel: None }).unwrap();
+        let number = Operand::Number("0");
+        for other in [Operand::Absent, Operand::Other(NodeKind::Null), Operand::Text(b"0"[..].into())] {
+            assert!(!rule.accepts(&number, &other) && !rule.accepts(&other, &number));
+        }
+    }
+
+    #[test]
+    fn refuses_what_can_never_act_or_hides_all() {
+        for (abs, rel) in
+            [(None, None), (Some("0"), Some("0.0")), (Some("-1"), None), (Some("x"), None), (None, Some("1"))]
+        {
+            let tolerance = NumberTolerance { abs: abs.map(Into::into), rel: rel.map(Into::into) };
+            assert!(Compiled::new(&tolerance).is_err(), "{tolerance:?}");
+        }
+    }
+}

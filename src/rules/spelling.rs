@@ -1,0 +1,92 @@
+//! The canonical spelling of a rule set, and its hash: the same on every machine, whatever the order of the file.
+
+use super::{Fallback, RuleKind, RuleSpec, Shape, SideChoice};
+
+/// BLAKE3 over the sorted spellings of all rules; reasons and dates do not count, since they change no judgement.
+pub(super) fn hash(specs: &[RuleSpec]) -> u64 {
+    let mut lines: Vec<String> = specs.iter().map(spell).collect();
+    lines.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"paritee rules 1");
+    for line in &lines {
+        hasher.update(&(line.len() as u64).to_le_bytes());
+        hasher.update(line.as_bytes());
+    }
+    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn spell(spec: &RuleSpec) -> String {
+    let mut out = String::new();
+    let mut put = |text: &str| {
+        out.push_str(&text.len().to_string());
+        out.push(':');
+        out.push_str(text);
+    };
+    put(&spec.name);
+    put(if spec.of_route { "route" } else { "general" });
+    match &spec.path {
+        Some(path) => put(&super::Selector::parse(path).map_or_else(|_| path.clone(), |path| path.to_string())),
+        None => put("-"),
+    }
+    match &spec.kind {
+        RuleKind::Ignore => put("ignore"),
+        RuleKind::Shape(shape) => {
+            put("shape");
+            match shape {
+                Shape::Uuid => put("uuid"),
+                Shape::Timestamp => put("timestamp"),
+                Shape::Number => put("number"),
+                Shape::SameType => put("same_type"),
+                Shape::Pattern(pattern) => {
+                    put("pattern");
+                    put(pattern);
+                }
+            }
+        }
+        RuleKind::Timestamp { within_us } => {
+            put("timestamp");
+            put(&within_us.to_string());
+        }
+        RuleKind::Number(tolerance) => {
+            put("number");
+            put(tolerance.abs.as_deref().unwrap_or("0"));
+            put(tolerance.rel.as_deref().unwrap_or("0"));
+        }
+        RuleKind::Unordered => put("unordered"),
+        RuleKind::Key(paths) => {
+            put("key");
+            paths.iter().for_each(|path| put(path));
+        }
+        RuleKind::Rewrite(rewrite) => {
+            put("rewrite");
+            put(&rewrite.pattern);
+            put(&rewrite.with);
+            put(side(rewrite.side));
+        }
+        RuleKind::Fallback(Fallback { side: of, from, chars, suffix, strip_html }) => {
+            put("fallback");
+            put(side(*of));
+            put(from);
+            put(&chars.map_or("all".to_string(), |chars| chars.to_string()));
+            put(suffix);
+            put(if *strip_html { "strip_html" } else { "" });
+        }
+        RuleKind::Added => put("added"),
+        RuleKind::ErrorBody(rule) => {
+            put("error_body");
+            let mut statuses = rule.statuses.clone();
+            statuses.sort_unstable();
+            statuses.iter().for_each(|status| put(&status.to_string()));
+        }
+    }
+    out
+}
+
+fn side(side: SideChoice) -> &'static str {
+    match side {
+        SideChoice::Primary => "primary",
+        SideChoice::Candidate => "candidate",
+        SideChoice::Both => "both",
+    }
+}
