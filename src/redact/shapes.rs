@@ -106,17 +106,15 @@ fn push_card(text: &str, from: usize, to: usize, spans: &mut Vec<Span>) {
 /// Issuer prefixes and lengths (ISO/IEC 7812): Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro.
 fn has_issuer(digits: &[u32]) -> bool {
     let prefix = digits.iter().take(4).fold(0, |number, digit| number * 10 + digit);
-    match (prefix, digits.len()) {
-        (4000..=4999, 13 | 16 | 19) => true,
-        (5100..=5599 | 2221..=2720, 16) => true,
-        (3400..=3499 | 3700..=3799, 15) => true,
-        (3000..=3059 | 3600..=3699 | 3800..=3899, 14) => true,
-        (3528..=3589, 16..=19) => true,
-        (6011 | 6440..=6599, 16..=19) => true,
-        (6200..=6299, 16..=19) => true,
-        (5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763, 13..=19) => true,
-        _ => false,
-    }
+    matches!(
+        (prefix, digits.len()),
+        (4000..=4999, 13 | 16 | 19)
+            | (5100..=5599 | 2221..=2720, 16)
+            | (3400..=3499 | 3700..=3799, 15)
+            | (3000..=3059 | 3600..=3699 | 3800..=3899, 14)
+            | (3528..=3589 | 6011 | 6440..=6599 | 6200..=6299, 16..=19)
+            | (5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763, 13..=19)
+    )
 }
 
 fn luhn(digits: &[u32]) -> bool {
