@@ -29,9 +29,11 @@ const ALLOWED_SIDEWAYS: &[(&str, &str)] = &[("upstream", "config"), ("store", "s
 /// The core knows no system call.
 const CORE: &[&str] = &["exchange", "document", "rules", "compare", "judge", "redact", "evidence"];
 /// What only one room may name, and which.
-const OWNED_WORDS: &[(&str, &str)] = &[("sled::", "store"), ("toml::", "config"), ("axum::", "admin"), ("clap::", "cli")];
+const OWNED_WORDS: &[(&str, &str)] =
+    &[("sled::", "store"), ("toml::", "config"), ("axum::", "admin"), ("clap::", "cli")];
 /// What the pure core must not touch.
-const IMPURE: &[&str] = &["std::time::Instant", "SystemTime", "std::fs", "std::net", "std::env", "tokio::", "getrandom", "tracing::"];
+const IMPURE: &[&str] =
+    &["std::time::Instant", "SystemTime", "std::fs", "std::net", "std::env", "tokio::", "getrandom", "tracing::"];
 
 const FILE_LINES: usize = 420;
 const FUNCTION_LINES: usize = 75;
@@ -119,12 +121,15 @@ fn one_room_owns_each_outside_thing() {
         let here = room(&path);
         for (number, line) in code(&text) {
             for (word, owner) in OWNED_WORDS {
-                let named = line.match_indices(word).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+                let named = line
+                    .match_indices(word)
+                    .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
                 if named && here != *owner {
                     wrong.push(format!("{}:{}: only {owner} may say {word}", path.display(), number + 1));
                 }
             }
-            let unsafe_code = line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("allow(unsafe_code)");
+            let unsafe_code =
+                line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("allow(unsafe_code)");
             if unsafe_code && here != "sys" {
                 wrong.push(format!("{}:{}: unsafe lives in sys alone", path.display(), number + 1));
             }
@@ -197,7 +202,9 @@ fn no_excuses_in_the_code() {
                 continue;
             }
             for (number, line) in text.lines().enumerate() {
-                let excuse = ["todo!(", "unimplemented!(", "#[ignore", "FIXME", "XXX", "dbg!("].iter().find(|w| line.contains(**w));
+                let excuse = ["todo!(", "unimplemented!(", "#[ignore", "FIXME", "XXX", "dbg!("]
+                    .iter()
+                    .find(|w| line.contains(**w));
                 if let Some(word) = excuse {
                     wrong.push(format!("{}:{}: {word}", path.display(), number + 1));
                 }
@@ -223,7 +230,8 @@ fn what_the_readme_says_to_run_is_there() {
             if target.is_empty() || target.contains("://") {
                 continue;
             }
-            let known = root().join(folder).join(target).exists() || root().join(folder).join("decisions").join(target).exists();
+            let known = root().join(folder).join(target).exists()
+                || root().join(folder).join("decisions").join(target).exists();
             assert!(known, "a link of the {name} leads nowhere: {link}");
         }
     }
