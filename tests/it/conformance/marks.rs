@@ -147,7 +147,6 @@ fn a_copy_that_comes_back_is_served_and_not_mirrored_again() {
     assert_eq!((answer.status(), answer.body.as_slice()), (200, b"ok".as_slice()), "{answer}");
     assert!(answer.head.one(ECHO).is_some(), "no signed echo: {answer}");
     assert_eq!(bench.primary.requests("case.back").len(), 2);
-    assert_eq!(bench.primary.requests("case.back")[1].head.one(EXCHANGE), None);
     bench.settle();
     assert_eq!(bench.candidate.requests("case.back").len(), 1, "the returning copy was mirrored again");
 }

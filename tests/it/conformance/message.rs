@@ -146,7 +146,10 @@ impl Reader {
             }
             match self.fill(until) {
                 Fill::Data => {}
-                Fill::End if framing == Framing::UntilClose => return Content { complete: true, ..content },
+                Fill::End if framing == Framing::UntilClose => {
+                    self.buffer.clear();
+                    return Content { complete: true, ..content };
+                }
                 _ => return content,
             }
         }
