@@ -25,6 +25,8 @@ mod example;
 mod judge_cases;
 // comparison cases drawn from other projects' tests
 mod shared_cases;
+// the tee on the wire, with raw sockets on every side
+mod conformance;
 // the house's own rules: layering, headers, lengths
 mod tidy;
 
