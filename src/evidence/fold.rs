@@ -1,7 +1,7 @@
 //! Stand-in for the fold: counts only.
 
-use super::{Counts, EvidenceBatch, Source, StoredRequest};
 use super::StoreBodies;
+use super::{Counts, EvidenceBatch, Source, StoredRequest};
 use crate::exchange::Exchange;
 use crate::judge::Judgement;
 use crate::redact::Redactor;

@@ -11,10 +11,7 @@ fn exchange(primary: &[u8], candidate: &[u8]) -> Exchange {
     let answer = |body: &[u8]| Answer {
         outcome: Outcome::Answered(Response {
             status: StatusCode::OK,
-            headers: HeaderMap::from_iter([(
-                http::header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )]),
+            headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
             body: Body::from(body.to_vec()),
             trailers: None,
         }),
@@ -64,7 +61,8 @@ fn signatures_are_golden() {
     };
     let route = "GET /api/review/{review_id}";
     let first = of(Place::Body, "/reviews/0/summary", Kind::Value, "string");
-    let other = Difference { primary: Some("2".into()), ..of(Place::Body, "/reviews/17/summary", Kind::Value, "string") };
+    let other =
+        Difference { primary: Some("2".into()), ..of(Place::Body, "/reviews/17/summary", Kind::Value, "string") };
     assert_eq!(signature(route, &first), signature(route, &other), "neither index nor value nor severity counts");
     assert_eq!(general_path(&first), "/reviews/*/summary");
     // these must never change: stored decisions hang on them
@@ -79,14 +77,20 @@ fn signatures_are_golden() {
 
 #[test]
 fn one_bug_in_many_records_is_one_signature() {
-    let contents = ["naïve reading of a long book, twice", "日本語のとても長い本の感想です。", "é", "ééééééééééééééééé and more"];
+    let contents =
+        ["naïve reading of a long book, twice", "日本語のとても長い本の感想です。", "é", "ééééééééééééééééé and more"];
     let cut = |text: &str, bytes: bool| match bytes {
         false => format!("{}...", text.chars().take(12).collect::<String>()),
         true => format!("{}...", String::from_utf8_lossy(&text.as_bytes()[..text.len().min(12)])),
     };
     let list = |bytes: bool| {
-        let items: Vec<String> =
-            contents.iter().enumerate().map(|(i, text)| format!("{{\"id\":{i},\"s\":{}}}", crate::document::json::escape(cut(text, bytes).as_bytes()))).collect();
+        let items: Vec<String> = contents
+            .iter()
+            .enumerate()
+            .map(|(i, text)| {
+                format!("{{\"id\":{i},\"s\":{}}}", crate::document::json::escape(cut(text, bytes).as_bytes()))
+            })
+            .collect();
         format!("[{}]", items.join(","))
     };
     let found = judged(&list(false), &list(true), &RuleSet::default());
@@ -96,7 +100,9 @@ fn one_bug_in_many_records_is_one_signature() {
 
 #[test]
 fn the_limit_cuts_no_whole_class() {
-    let many = |last: &str| format!("[{}{{\"z\":{last}}}]", (0..3_000).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>());
+    let many = |last: &str| {
+        format!("[{}{{\"z\":{last}}}]", (0..3_000).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>())
+    };
     let found = judged(&many("1"), &many("2"), &RuleSet::default());
     assert_eq!(found.differences_total, 3_001);
     assert_eq!(found.differences.len(), 1_001);
@@ -140,7 +146,8 @@ fn large_arrays_take_no_table() {
     let disjoint = judged(&base, &numbers(500_000, 1), &RuleSet::default());
     assert_eq!(disjoint.differences_total, 100_000);
     let four = |shift: usize| {
-        let items: Vec<String> = (0..100_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
+        let items: Vec<String> =
+            (0..100_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
         format!("[{}]", items.join(","))
     };
     let few = judged(&four(7), &four(9), &RuleSet::default());
@@ -150,8 +157,29 @@ fn large_arrays_take_no_table() {
 /// Text that is JSON most of the time, with everything that trips comparers.
 fn document() -> impl Strategy<Value = String> {
     let scalar = prop::sample::select(vec![
-        "null", "true", "false", "0", "-0", "1", "1.0", "1e0", "1.4", "1.8", "9007199254740993", "1e400", "1e-400",
-        "1e1000000000", "\"\"", "\"a\"", "\"\\u0061\"", "\"\\ud800\"", "\"2026-01-01T00:00:00Z\"", "[]", "{}", "tru", "",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1",
+        "1.0",
+        "1e0",
+        "1.4",
+        "1.8",
+        "9007199254740993",
+        "1e400",
+        "1e-400",
+        "1e1000000000",
+        "\"\"",
+        "\"a\"",
+        "\"\\u0061\"",
+        "\"\\ud800\"",
+        "\"2026-01-01T00:00:00Z\"",
+        "[]",
+        "{}",
+        "tru",
+        "",
     ])
     .prop_map(str::to_string);
     scalar.prop_recursive(5, 60, 5, |inner| {

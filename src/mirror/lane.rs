@@ -1,10 +1,10 @@
 //! One live thread's way to the shadow side: admission, counters, and a hand-over in batches that never waits.
 
+use super::Markers;
 use super::account::Account;
 use super::admission::{self, Facts};
 use super::budget::Permit;
 use super::shared::{Shared, now_ms};
-use super::Markers;
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
 use crate::exchange::{Answer, Client, Request};

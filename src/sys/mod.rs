@@ -24,7 +24,10 @@ pub fn raise_descriptor_limit() -> u64 {
 /// given back to the kernel and fetched again all the time.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[allow(unsafe_code, reason = "mallopt has no safe wrapper; it only stores two numbers in the allocator's settings")]
+    #[allow(
+        unsafe_code,
+        reason = "mallopt has no safe wrapper; it only stores two numbers in the allocator's settings"
+    )]
     // SAFETY: both options take any positive number, and no thread but this one exists yet.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);

@@ -158,8 +158,7 @@ mod tests {
 
     #[test]
     fn forwarded_for_is_appended_and_what_a_balancer_said_is_kept() {
-        let mut headers =
-            map(&[("host", "shop"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https")]);
+        let mut headers = map(&[("host", "shop"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https")]);
         Hop { peer: IpAddr::from([10, 0, 0, 1]) }.append_forwarded(&mut headers);
         assert_eq!(headers["x-forwarded-for"], "1.2.3.4, 10.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "https");

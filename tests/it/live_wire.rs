@@ -23,13 +23,22 @@ fn a_malformed_request_is_refused_and_reaches_neither_side() {
         ("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
         ("a bad host", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
         ("an empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n"),
-        ("a length and chunks", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-        ("chunks and a length", "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"),
+        (
+            "a length and chunks",
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
+        (
+            "chunks and a length",
+            "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        ),
         ("two lengths", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
         ("a signed length", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc"),
         ("a length in hex", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc"),
         ("chunked not last", "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
-        ("chunked twice", "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (
+            "chunked twice",
+            "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
         ("chunks in 1.0", "POST /a HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         ("a folded field", "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n"),
         ("a space before the colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
@@ -57,11 +66,17 @@ fn a_malformed_request_is_refused_and_reaches_neither_side() {
 #[test]
 fn an_upload_cut_short_reaches_neither_side_as_a_whole_one() {
     let (primary, candidate, tee) = tee_with(ALLOW_POST);
-    let heads = ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "Transfer-Encoding: chunked\r\n\r\n9\r\nhal"];
+    let heads = [
+        "Content-Length: 10\r\n\r\nhalf",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n9\r\nhal",
+    ];
     for (n, rest) in heads.into_iter().enumerate() {
         let mut client = tee.client();
         client.send(format!("POST /a HTTP/1.1\r\nHost: a\r\n{rest}").as_bytes());
-        until("the primary has the head", || (primary.count() > n || primary.connections.load(SeqCst) > n).then_some(()));
+        until("the primary has the head", || {
+            (primary.count() > n || primary.connections.load(SeqCst) > n).then_some(())
+        });
         drop(client);
         let ledger = tee.settled();
         adds_up(&ledger);
@@ -76,7 +91,8 @@ fn the_client_cannot_tell_whether_mirroring_is_on() {
     let (_primary, _candidate, tee) = tee_with(ALLOW_POST);
     let ask = || {
         let mut client = tee.client();
-        let mut answers = vec![client.get("/a"), client.request("HEAD", "/a", "", b""), client.request("POST", "/a", "", b"x")];
+        let mut answers =
+            vec![client.get("/a"), client.request("HEAD", "/a", "", b""), client.request("POST", "/a", "", b"x")];
         // The date is the only thing that the clock decides.
         for answer in &mut answers {
             answer.head = answer.head.lines().filter(|line| !line.to_lowercase().starts_with("date")).collect();
@@ -101,16 +117,27 @@ fn both_sides_see_the_same_head_but_for_the_markers() {
     let fields = |origin: &Origin| {
         let seen = &origin.seen()[0];
         assert_eq!(seen.target(), "/a?b=%20c");
-        let mut lines: Vec<String> = seen.head.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_lowercase).collect();
+        let mut lines: Vec<String> =
+            seen.head.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_lowercase).collect();
         lines.retain(|line| !line.starts_with("x-paritee-") && !line.starts_with("x-shadow-request"));
         lines.sort();
         lines
     };
-    let expected = ["host: shop.example", "te: trailers", "x-forwarded-for: 1.2.3.4, 127.0.0.1", "x-forwarded-host: shop.example",
-        "x-forwarded-proto: http", "x-twice: a", "x-twice: b"];
+    let expected = [
+        "host: shop.example",
+        "te: trailers",
+        "x-forwarded-for: 1.2.3.4, 127.0.0.1",
+        "x-forwarded-host: shop.example",
+        "x-forwarded-proto: http",
+        "x-twice: a",
+        "x-twice: b",
+    ];
     assert_eq!(fields(&primary), expected);
     assert_eq!(fields(&candidate), expected);
-    assert!(primary.seen()[0].header("x-shadow-request").is_none() && primary.seen()[0].header("x-paritee-exchange").is_none());
+    assert!(
+        primary.seen()[0].header("x-shadow-request").is_none()
+            && primary.seen()[0].header("x-paritee-exchange").is_none()
+    );
     assert_eq!(candidate.seen()[0].header("x-shadow-request"), Some("1"));
     assert!(primary.seen()[0].head.contains("X-Twice: a"), "the case of names is kept");
 }
@@ -121,7 +148,10 @@ fn a_failed_primary_is_the_tees_own_answer_and_a_cut_one_is_cut() {
     let candidate = Origin::answering(plain(b"same"));
     let tee = Tee::start(&dead, &candidate, "");
     assert_eq!(tee.client().get("/a").status, 502);
-    for bytes in ["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+    for bytes in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ] {
         let primary = Origin::start(Arc::new(move |_, stream| {
             let _ = stream.write_all(bytes.as_bytes());
             Next::Close
@@ -190,7 +220,8 @@ fn expect_chunks_trailers_and_http_1_0_pass() {
 fn an_upgrade_passes_raw_after_the_primarys_101() {
     let primary = Origin::start(Arc::new(|seen, stream| {
         assert_eq!(seen.header("upgrade"), Some("websocket"));
-        let _ = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+        let _ = stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
         let mut copy = stream.try_clone().unwrap();
         let _ = std::io::copy(&mut copy, stream);
         Next::Close

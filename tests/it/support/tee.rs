@@ -51,7 +51,9 @@ impl Tee {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let kept = lines.clone();
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line)));
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line))
+        });
         let line = until("the line that says where the tee listens", || {
             let lines = lines.lock().unwrap();
             lines.iter().find(|line| line.contains("listening on ")).cloned()

@@ -46,8 +46,7 @@ impl Client {
         self.request("GET", path, "", b"")
     }
     pub(crate) fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-        let length =
-            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         self.send(format!("{method} {path} HTTP/1.1\r\nHost: shop.example\r\n{headers}{length}\r\n").as_bytes());
         self.send(body);
         self.answer(method == "HEAD").expect("an answer")
