@@ -75,6 +75,8 @@ def clear_left_over():
 
 def set_up():
     """The monolith's virtual environment and its gRPC stubs, made once per state of what they are made of."""
+    if sys.version_info < (3, 11):
+        raise Failed(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     folder = target_dir() / "bookreviews"
     wanted = hashlib.sha256(sys.version.encode())
     for file in [MONOLITH / "requirements.txt", *sorted(PROTO.glob("*.proto"))]:
@@ -100,9 +102,12 @@ def set_up():
 
 def build(profile, packages):
     """Builds the programs; cargo's progress stays visible."""
+    if not shutil.which("cargo"):
+        raise Failed("cargo is not on the PATH: install Rust (https://rustup.rs)")
     words = ["cargo", "build", "--quiet" if not sys.stderr.isatty() else "--color=auto"]
     words += [word for package in packages for word in ("-p", package)]
     words += ["--release"] if profile == "release" else []
+    say(f"building {' and '.join(packages)} (the first time takes minutes) ...")
     if subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode:
         raise Failed(f"{' '.join(words)} failed")
 
@@ -279,7 +284,7 @@ class Stack:
         tee_port, admin_port = free_port(), free_port()
         behind = monolith if options.no_tee else f"http://127.0.0.1:{tee_port}"
         words = [binaries / "bookreviews-api", "--grpc", self.info["grpc"], "--monolith", behind]
-        words += ["--build", options.api_build]
+        words += ["--build", options.api_build, "--step", options.step]
         words += [word for fault in options.fault for word in ("--fault", fault)]
         api = self.start_child("api", words)
         self.info["api"] = "http://" + api.said("api listening on ")
@@ -325,6 +330,7 @@ def arguments():
     """What may be chosen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="a mistake of the new API; repeatable")
+    parser.add_argument("--step", choices=["1", "2", "3", "4", "5"], default="5", help="how far the move has come")
     parser.add_argument("--no-tee", action="store_true", help="the new API in front of the monolith, no tee")
     parser.add_argument("--config", type=Path, default=HERE / "paritee.toml", help="the tee's configuration")
     parser.add_argument("--profile", choices=["debug", "release"], default="debug")

@@ -124,11 +124,11 @@ impl Middle<'_, '_> {
         let mut theirs: Vec<Option<usize>> = vec![None; self.mine.len()];
         let mut free = vec![true; self.theirs.len()];
         for (id, at) in &ids_p {
-            if let Some(other) = ids_c.get(id) {
-                if let (Some(slot), Some(free)) = (theirs.get_mut(*at), free.get_mut(*other)) {
-                    *slot = Some(*other);
-                    *free = false;
-                }
+            if let Some(other) = ids_c.get(id)
+                && let (Some(slot), Some(free)) = (theirs.get_mut(*at), free.get_mut(*other))
+            {
+                *slot = Some(*other);
+                *free = false;
             }
         }
         let matched: Vec<usize> = theirs.iter().flatten().copied().collect();

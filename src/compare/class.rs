@@ -7,8 +7,8 @@
 //! - `string→empty`, `empty→string`: a default that is missing on one side;
 //! - `string:zone` (one has a zone, the other none), `string:time` (both are timestamps);
 //! - `string:case`, `string:whitespace`: equal but for it;
-//! - `string:suffix_lost`, `string:suffix_added`, `string:prefix_lost`, `string:prefix_added`: one is the other's beginning
-//!   or end (a lost ellipsis, an added host);
+//! - `string:suffix_lost`, `string:suffix_added`: one is the other's beginning (a lost ellipsis, a cut). There is no class
+//!   for a lost beginning: a cut in the middle of `éééé...` looks like one, and of `naïve...` does not;
 //! - `number:rounded`: different integers with the same binary64; `number:sign`; `number:scale` (a power of ten apart);
 //! - `string`, `number`: any other pair. `number:+1` is not among them: the same bug is off by one on one record and by
 //!   three on the next.
@@ -50,10 +50,6 @@ fn strings(a: &[u8], b: &[u8]) -> &'static str {
         "string:suffix_lost"
     } else if b.starts_with(a) {
         "string:suffix_added"
-    } else if a.ends_with(b) {
-        "string:prefix_lost"
-    } else if b.ends_with(a) {
-        "string:prefix_added"
     } else {
         "string"
     }
@@ -86,13 +82,14 @@ mod tests {
             ("Abc...", "Abc", "string:suffix_lost"),
             ("abc", "abc ", "string:whitespace"),
             ("Émile", "émile", "string:case"),
-            ("/x", "https://h/x", "string:prefix_added"),
+            ("/x", "https://h/x", "string"),
             ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00", "string:zone"),
             ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "string:time"),
             ("x", "", "string→empty"),
             // a summary cut by bytes, not by characters: never a prefix, since both end alike
             ("naïve review of a bo...", "naïve review of a b...", "string"),
             ("naïve...", "naï\u{fffd}...", "string"),
+            ("éééééééé...", "éééé...", "string"),
         ] {
             assert_eq!(strings(a.as_bytes(), b.as_bytes()), class, "{a} {b}");
         }

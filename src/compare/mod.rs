@@ -9,8 +9,7 @@ mod multiset;
 mod normal;
 mod place;
 mod plain;
-#[cfg(test)]
-mod tests;
+mod tell;
 mod walk;
 
 pub(crate) use difference::words;

@@ -98,6 +98,13 @@ impl Walk<'_, '_> {
                 (rest_p, rest_c) = (left_p, left_c);
             }
         }
+        if self.probing > 0 {
+            // what is matched is equal, and one that is left over decides: no need to look further down
+            if !rest_p.is_empty() || !rest_c.is_empty() {
+                self.differs();
+            }
+            return;
+        }
         pairs.extend(matched.into_iter().map(|(p, c)| (Some(p), Some(c), None)));
         self.left_over(group, rest_p, rest_c, detail, pairs);
     }
@@ -231,10 +238,11 @@ impl Walk<'_, '_> {
         let (primary, candidate) = (self.primary, self.candidate);
         let kind_p = |at: usize| group.mine.get(at).map(|node| primary.kind(*node));
         let kind_c = |at: usize| group.theirs.get(at).map(|node| candidate.kind(*node));
-        if let ([p], [c]) = (rest_p.as_slice(), rest_c.as_slice()) {
-            if kind_p(*p) == kind_c(*c) && kind_p(*p).is_some_and(NodeKind::is_container) {
-                return pairs.push((Some(*p), Some(*c), detail));
-            }
+        if let ([p], [c]) = (rest_p.as_slice(), rest_c.as_slice())
+            && kind_p(*p) == kind_c(*c)
+            && kind_p(*p).is_some_and(NodeKind::is_container)
+        {
+            return pairs.push((Some(*p), Some(*c), detail));
         }
         if rest_p.len() <= LIKENESS && rest_c.len() <= LIKENESS {
             let mut scores = Vec::new();

@@ -61,8 +61,7 @@ impl<'d> Walk<'_, 'd> {
                 self.fold(document, stack.last_mut(), child, seen);
             }
             // on to the next child, closing what has ended
-            loop {
-                let Some(open) = stack.last() else { break };
+            while let Some(open) = stack.last() {
                 if let Some(child) = open.children.get(open.at).copied() {
                     let (here, at, length) = (open.here, open.at, open.children.len());
                     next = Some((child, self.child_here(document, here, child, at, length)));

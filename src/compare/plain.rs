@@ -1,6 +1,6 @@
 //! Bodies that are no trees: text by lines, anything else by bytes. One difference for the whole body.
 
-use super::walk::excerpt;
+use super::tell::excerpt;
 use super::{Difference, Kind, Place, Severity};
 use similar::{Algorithm, DiffOp};
 

@@ -2,23 +2,22 @@
 //!
 //! The walk keeps its own stack, so depth costs no stack of the thread. Its cost follows what changed, not the size.
 
-use super::class::class;
+use super::Kind;
 use super::findings::{Findings, Tallies};
-use super::{Difference, Kind, Place, Severity};
-use crate::document::json::{Document, Hasher, NodeId, NodeKind, escape, pointer_token};
+use crate::document::json::{Document, Hasher, NodeId, NodeKind};
 use crate::rules::{Acting, Down, Here, Operand, RuleId, RuleSet, Walker};
 use std::collections::HashMap;
 
 /// One step of a place on both sides; a whole place is a chain of them.
 #[derive(Clone, Copy, Debug)]
-struct Link {
-    parent: u32,
-    primary: Segment,
-    candidate: Segment,
+pub(super) struct Link {
+    pub(super) parent: u32,
+    pub(super) primary: Segment,
+    pub(super) candidate: Segment,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Segment {
+pub(super) enum Segment {
     None,
     Name(NodeId),
     Index(u32),
@@ -30,16 +29,16 @@ pub(super) struct Task {
     pub(super) primary: Option<NodeId>,
     pub(super) candidate: Option<NodeId>,
     parents: (Option<NodeId>, Option<NodeId>),
-    path: u32,
+    pub(super) path: u32,
     pub(super) here: Here,
-    element: bool,
+    pub(super) element: bool,
     /// Position among the lists of values under one repeated name.
-    list: Option<u32>,
-    detail: Option<&'static str>,
+    pub(super) list: Option<u32>,
+    pub(super) detail: Option<&'static str>,
 }
 
 /// Node visits that probing pairs may cost in one comparison; beyond it, matching is approximate.
-pub(super) const PROBE_BUDGET: u64 = 2_000_000;
+pub(super) const PROBE_BUDGET: u64 = 500_000;
 
 /// The comparison of two documents under one rule set.
 pub(crate) struct Walk<'x, 'd> {
@@ -48,14 +47,14 @@ pub(crate) struct Walk<'x, 'd> {
     pub(super) rules: &'x RuleSet,
     pub(super) walker: Walker<'x>,
     pub(super) hasher: Hasher,
-    findings: &'x mut Findings,
+    pub(super) findings: &'x mut Findings,
     pub(super) tallies: &'x mut Tallies,
-    links: Vec<Link>,
-    lists: Vec<(Vec<NodeId>, Vec<NodeId>)>,
+    pub(super) links: Vec<Link>,
+    pub(super) lists: Vec<(Vec<NodeId>, Vec<NodeId>)>,
     stack: Vec<Task>,
     /// Above zero while a pair is only asked whether it is equal.
     pub(super) probing: u32,
-    found: bool,
+    pub(super) found: bool,
     pub(super) budget: u64,
     pub(super) approximate: bool,
     /// Leaves of the primary that were left out.
@@ -311,10 +310,10 @@ impl<'x, 'd> Walk<'x, 'd> {
         let mut tasks = Vec::new();
         for pair in &aligned.pairs {
             let (a, b) = (pair.0.and_then(|at| mine.get(at)), pair.1.and_then(|at| theirs.get(at)));
-            if let (Some(a), Some(b)) = (a, b) {
-                if self.primary.hash(*a) == self.candidate.hash(*b) {
-                    continue;
-                }
+            if let (Some(a), Some(b)) = (a, b)
+                && self.primary.hash(*a) == self.candidate.hash(*b)
+            {
+                continue;
             }
             let mut element = self.element(task, (p, c), *pair, (mine.len(), theirs.len()));
             (element.primary, element.candidate) = (a.copied(), b.copied());
@@ -382,39 +381,9 @@ impl<'x, 'd> Walk<'x, 'd> {
         !std::mem::replace(&mut self.found, outer)
     }
 
-    fn report(&mut self, task: &Task, kind: Kind) {
-        if self.probing > 0 {
-            self.found = true;
-            return;
-        }
-        let (primary, candidate, links) = (self.primary, self.candidate, &self.links);
-        let lists = task.list.and_then(|at| self.lists.get(at as usize));
-        self.findings.add(
-            kind,
-            || pointer(primary, candidate, links, task.path, kind != Kind::Added),
-            |path| {
-                let (shape, values) = match lists {
-                    Some((mine, theirs)) => ("list".to_string(), (list(primary, mine), list(candidate, theirs))),
-                    None => (
-                        shape(kind, primary, candidate, task),
-                        (
-                            task.primary.map(|node| primary.raw(node).to_string()),
-                            task.candidate.map(|node| candidate.raw(node).to_string()),
-                        ),
-                    ),
-                };
-                Difference {
-                    place: Place::Body,
-                    path,
-                    kind,
-                    detail: task.detail.map(str::to_string),
-                    primary: values.0,
-                    candidate: values.1,
-                    severity: severity(kind, task.element),
-                    shape,
-                }
-            },
-        );
+    /// Answers a probe: the pair is not equal.
+    pub(super) fn differs(&mut self) {
+        self.found = true;
     }
 }
 
@@ -428,63 +397,4 @@ pub(super) struct Aligned {
     pub(super) pairs: Vec<Pair>,
     /// The same elements in another order.
     pub(super) reordered: bool,
-}
-
-fn severity(kind: Kind, element: bool) -> Severity {
-    match kind {
-        Kind::Missing | Kind::Type | Kind::Status | Kind::Failure => Severity::High,
-        Kind::Added if element => Severity::High,
-        Kind::Value | Kind::Order | Kind::Body => Severity::Medium,
-        Kind::Added | Kind::Header => Severity::Low,
-    }
-}
-
-fn shape(kind: Kind, primary: &Document<'_>, candidate: &Document<'_>, task: &Task) -> String {
-    match (kind, task.primary, task.candidate) {
-        (Kind::Missing, ..) => "present→absent".into(),
-        (Kind::Added, ..) => "absent→present".into(),
-        (Kind::Order, ..) => "order".into(),
-        (_, Some(p), Some(c)) => class((primary, p), (candidate, c)),
-        _ => String::new(),
-    }
-}
-
-/// Values under one repeated name as one JSON array; nothing where there is none.
-fn list(document: &Document<'_>, nodes: &[NodeId]) -> Option<String> {
-    let texts: Vec<&str> = nodes.iter().map(|node| document.raw(*node)).collect();
-    (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")))
-}
-
-/// A place as a pointer: in the primary's document, or in the candidate's for what only that has.
-fn pointer(primary: &Document<'_>, candidate: &Document<'_>, links: &[Link], at: u32, of_primary: bool) -> String {
-    let mut chain = Vec::new();
-    let mut at = at;
-    while at != 0 {
-        let Some(link) = links.get(at as usize) else { break };
-        chain.push(link);
-        at = link.parent;
-    }
-    let mut out = String::new();
-    for link in chain.into_iter().rev() {
-        let (segment, document) = match (of_primary, link.primary, link.candidate) {
-            (true, Segment::None, segment) => (segment, candidate),
-            (true, segment, _) => (segment, primary),
-            (false, segment, Segment::None) => (segment, primary),
-            (false, _, segment) => (segment, candidate),
-        };
-        match segment {
-            Segment::Name(node) => pointer_token(&mut out, &document.name(node).unwrap_or_default()),
-            Segment::Index(index) => out.push_str(&format!("/{index}")),
-            Segment::None => {}
-        }
-    }
-    out
-}
-
-/// Text as a JSON string, cut to so many characters.
-pub(crate) fn excerpt(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
-        Some((at, _)) => escape(format!("{}…", text.get(..at).unwrap_or("")).as_bytes()),
-        None => escape(text.as_bytes()),
-    }
 }

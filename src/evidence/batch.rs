@@ -1,9 +1,11 @@
 //! The unit in which stored evidence changes.
 
-use super::{CellDelta, CellKey, Counts, Exemplar, MarkCounts};
+use super::{CellDelta, CellKey, Counts, Exemplar, MarkCounts, exemplar_rank};
 use crate::compare::{Kind, Place, Severity};
+use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who made a batch: a tee, and which of its lives.
@@ -79,3 +81,84 @@ pub struct EvidenceBatch {
     /// Exemplars, each under the signature that it was kept for.
     pub exemplars: Vec<(SignatureId, Exemplar)>,
 }
+
+impl SignatureDelta {
+    /// Adds another's counts; the result does not depend on the order of merging.
+    pub fn merge(&mut self, other: &SignatureDelta) {
+        self.facts.severity = self.facts.severity.max(other.facts.severity);
+        self.facts.inferred &= other.facts.inferred;
+        self.count += other.count;
+        self.marks.add(&other.marks);
+        self.first_seen_ms = self.first_seen_ms.min(other.first_seen_ms);
+        self.last_seen_ms = self.last_seen_ms.max(other.last_seen_ms);
+        self.candidate_versions.extend(other.candidate_versions.iter().cloned());
+        while self.candidate_versions.len() > SignatureDelta::VERSIONS {
+            self.candidate_versions.pop_last();
+        }
+    }
+}
+
+impl EvidenceBatch {
+    /// Exemplars of one signature that a merged batch holds; a store keeps at most so many too.
+    pub const EXEMPLARS: usize = 16;
+    /// The store's largest value, bytes: a larger exemplar takes more operations.
+    const CHUNK: usize = 16 << 10;
+
+    /// An empty batch.
+    pub fn empty(source: Source, sequence: u64) -> EvidenceBatch {
+        EvidenceBatch {
+            source,
+            sequence,
+            closed_at_ms: 0,
+            received_so_far: 0,
+            counts: Counts::default(),
+            cells: BTreeMap::new(),
+            signatures: BTreeMap::new(),
+            exemplars: Vec::new(),
+        }
+    }
+
+    /// Adds another batch of the same source. Sequence, time and requests received become the later ones; the rest is a sum
+    /// that does not depend on the order of merging.
+    pub fn merge(&mut self, other: EvidenceBatch) {
+        self.sequence = self.sequence.max(other.sequence);
+        self.closed_at_ms = self.closed_at_ms.max(other.closed_at_ms);
+        self.received_so_far = self.received_so_far.max(other.received_so_far);
+        self.counts.add(&other.counts);
+        for (key, delta) in other.cells {
+            match self.cells.entry(key) {
+                Entry::Vacant(entry) => drop(entry.insert(delta)),
+                Entry::Occupied(mut entry) => entry.get_mut().merge(&delta),
+            }
+        }
+        for (id, delta) in other.signatures {
+            match self.signatures.entry(id) {
+                Entry::Vacant(entry) => drop(entry.insert(delta)),
+                Entry::Occupied(mut entry) => entry.get_mut().merge(&delta),
+            }
+        }
+        self.exemplars.extend(other.exemplars);
+        self.trim(EvidenceBatch::EXEMPLARS);
+    }
+
+    /// Keeps the lowest `keep` ranks of each signature, each exchange once.
+    pub fn trim(&mut self, keep: usize) {
+        self.exemplars.sort_by_key(|(id, exemplar)| (*id, exemplar_rank(exemplar.exchange), exemplar.exchange));
+        self.exemplars.dedup_by_key(|(id, exemplar)| (*id, exemplar.exchange));
+        let (mut of, mut kept) = (None, 0);
+        self.exemplars.retain(|(id, _)| {
+            kept = if of == Some(*id) { kept + 1 } else { 1 };
+            of = Some(*id);
+            kept <= keep
+        });
+    }
+
+    /// About how many store operations it takes: a batch is closed before there are too many.
+    pub fn operations(&self) -> usize {
+        let exemplars: usize = self.exemplars.iter().map(|(_, e)| 2 + e.size() / EvidenceBatch::CHUNK).sum();
+        1 + self.cells.len() + self.signatures.len() + exemplars
+    }
+}
+
+#[cfg(test)]
+mod tests;

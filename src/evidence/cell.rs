@@ -1,8 +1,8 @@
 //! A cell: what was compared, by route, versions, rules, principal class and hour. Kept fine, pooled at query time.
 
-use super::MarkCounts;
+use super::{Distinct, MarkCounts};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a cell is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,21 +29,6 @@ pub struct CellKey {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram(pub BTreeMap<u16, u64>);
 
-/// The hashes of the distinct requests seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Distinct {
-    /// Every hash, up to 4,096.
-    Exact(BTreeSet<u64>),
-    /// HyperLogLog registers, above that; of the estimate the lower 3-sigma bound counts.
-    Sketch(Vec<u8>),
-}
-
-impl Default for Distinct {
-    fn default() -> Distinct {
-        Distinct::Exact(BTreeSet::new())
-    }
-}
-
 /// What is added to a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellDelta {
@@ -65,4 +50,114 @@ pub struct CellDelta {
     pub leaves: u64,
     /// By rule name: (hits, leaves hidden).
     pub rules: BTreeMap<String, (u64, u64)>,
+}
+
+impl Histogram {
+    /// Counts one duration, microseconds.
+    pub fn record(&mut self, us: u64) {
+        *self.0.entry(bucket(us)).or_default() += 1;
+    }
+    /// Durations counted.
+    pub fn count(&self) -> u64 {
+        self.0.values().sum()
+    }
+    /// The duration below or at which this share of all lies, microseconds: the upper edge of its bucket, at most 12.5 %
+    /// above it. `None` where nothing was counted.
+    pub fn quantile(&self, share: f64) -> Option<u64> {
+        let count = self.count();
+        let rank = ((share.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
+        let mut seen = 0;
+        self.0.iter().find_map(|(bucket, n)| {
+            seen += n;
+            (seen >= rank).then(|| upper_edge(*bucket))
+        })
+    }
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (bucket, n) in &other.0 {
+            *self.0.entry(*bucket).or_default() += n;
+        }
+    }
+}
+
+/// 0 to 7 have a bucket each; above, an octave has 8.
+fn bucket(us: u64) -> u16 {
+    let octave = us.checked_ilog2().unwrap_or(0);
+    if octave < 3 { us as u16 } else { ((octave - 2) * 8) as u16 + ((us >> (octave - 3)) & 7) as u16 }
+}
+
+/// The largest duration in a bucket.
+fn upper_edge(bucket: u16) -> u64 {
+    let next = u128::from(bucket) + 1;
+    let lower = if next < 8 { next } else { (8 + next % 8) << (next / 8 - 1) };
+    u64::try_from(lower - 1).unwrap_or(u64::MAX)
+}
+
+impl CellDelta {
+    /// Adds another's counts; the result does not depend on the order of merging.
+    pub fn merge(&mut self, other: &CellDelta) {
+        for (verdict, n) in &other.verdicts {
+            *self.verdicts.entry(verdict.clone()).or_default() += n;
+        }
+        self.marks.add(&other.marks);
+        self.distinct.merge(&other.distinct);
+        self.mismatching.merge(&other.mismatching);
+        for (pair, n) in &other.statuses {
+            *self.statuses.entry(*pair).or_default() += n;
+        }
+        self.primary_latency.merge(&other.primary_latency);
+        self.candidate_latency.merge(&other.candidate_latency);
+        self.leaves += other.leaves;
+        for (name, (hits, hidden)) in &other.rules {
+            let sum = self.rules.entry(name.clone()).or_default();
+            sum.0 += hits;
+            sum.1 += hidden;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn buckets_are_contiguous_and_narrow() {
+        for us in (0..5_000u64).chain((5_000..4_000_000_000).step_by(7_919_123)) {
+            let at = bucket(us);
+            assert!(upper_edge(at) >= us, "{us}");
+            assert!(at == 0 || upper_edge(at - 1) < us, "{us}");
+            assert!(upper_edge(at) as f64 <= us as f64 * 1.125 + 1.0, "{us}");
+        }
+        assert_eq!(upper_edge(bucket(u64::MAX)), u64::MAX);
+    }
+
+    #[test]
+    fn quantiles_are_upper_edges() {
+        let mut histogram = Histogram::default();
+        assert_eq!(histogram.quantile(0.5), None);
+        (1..=1000).for_each(|us| histogram.record(us));
+        let p95 = histogram.quantile(0.95).unwrap();
+        assert!((950..=950 + 950 / 8).contains(&p95), "{p95}");
+        assert!(histogram.quantile(0.0).unwrap() == 1 && histogram.quantile(1.0).unwrap() >= 1000);
+    }
+
+    fn histogram() -> impl Strategy<Value = Histogram> {
+        proptest::collection::vec(any::<u32>(), 0..20).prop_map(|all| {
+            let mut histogram = Histogram::default();
+            all.iter().for_each(|us| histogram.record(u64::from(*us)));
+            histogram
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn merging_knows_no_order(a in histogram(), b in histogram()) {
+            let (mut ab, mut ba) = (a.clone(), b.clone());
+            ab.merge(&b);
+            ba.merge(&a);
+            prop_assert_eq!(ab.count(), a.count() + b.count());
+            prop_assert_eq!(ab, ba);
+        }
+    }
 }

@@ -125,6 +125,29 @@ pub struct Exemplar {
     pub candidate_version: Option<String>,
 }
 
+impl Exemplar {
+    /// About how many bytes it takes when stored.
+    pub fn size(&self) -> usize {
+        let request =
+            |r: &StoredRequest| r.target.len() + fields(&r.headers) + r.body.as_ref().map_or(0, String::len) + 32;
+        let answer = |a: &StoredAnswer| fields(&a.headers) + a.body.as_ref().map_or(0, String::len) + 64;
+        let value = |v: &Option<String>| v.as_ref().map_or(0, String::len);
+        256 + request(&self.request)
+            + self.session_requests.iter().map(request).sum::<usize>()
+            + answer(&self.primary)
+            + answer(&self.candidate)
+            + self
+                .differences
+                .iter()
+                .map(|d| 128 + d.path.len() + value(&d.primary) + value(&d.candidate))
+                .sum::<usize>()
+    }
+}
+
+fn fields(headers: &[(String, String)]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
+}
+
 /// Decides which exchanges stand for a signature: of all that were seen, those with the lowest ranks are kept ("bottom k"),
 /// so that any two parts of the traffic, merged in any order, keep the same exemplars. XXH3-64 with a fixed seed over the
 /// id's big-endian bytes; the same in every process and every version, since stored exemplars are ordered by it.

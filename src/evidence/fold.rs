@@ -1,34 +1,130 @@
-//! Stand-in for the fold: counts only.
+//! Folds judged exchanges into the next batch, one at a time. A match costs a few look-ups and no string.
 
-use super::StoreBodies;
-use super::{Counts, EvidenceBatch, Source, StoredRequest};
-use crate::exchange::Exchange;
-use crate::judge::Judgement;
+use super::build::{self, Building};
+use super::{
+    CellDelta, CellKey, Counts, EvidenceBatch, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source, StoreBodies,
+    StoredRequest, exemplar_rank,
+};
+use crate::compare::Difference;
+use crate::exchange::{Body, Exchange};
+use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
-/// Stand-in.
-pub struct Fold {
-    operations: usize,
+/// The builds that answered, as the sides tell them: primary, candidate.
+pub type Versions<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// Signatures that one fold knows; more are counted in [`Fold::overflow`].
+const SIGNATURES: usize = 10_000;
+/// Cells between two batches; past it builds are pooled as [`POOLED`].
+const CELLS: usize = 4_096;
+/// Signatures that one exchange may be kept for as an exemplar.
+const EXEMPLARS_OF_ONE: usize = 8;
+/// Bytes of a build's name.
+const VERSION_BYTES: usize = 64;
+/// The build where there are too many to tell apart.
+const POOLED: &str = "(other)";
+const VERDICTS: [&str; 5] = ["match", "normalised", "mismatch", "inconclusive", "vacuous"];
+
+/// A cell while it grows; strings are made when the batch is closed.
+struct Growing {
+    key: CellKey,
+    verdicts: [u64; 5],
+    delta: CellDelta,
 }
 
-#[allow(missing_docs, clippy::too_many_arguments)]
+/// How differences are named; the judge's own functions outside tests.
+#[derive(Clone, Copy)]
+pub(super) struct Naming {
+    pub(super) signature: fn(&str, &Difference) -> SignatureId,
+    pub(super) general_path: fn(&Difference) -> String,
+}
+
+/// The evidence since the last batch, and what must be remembered over batches: which exemplars each signature has.
+pub struct Fold {
+    keep: usize,
+    naming: Naming,
+    cells: Vec<Growing>,
+    /// From a hash of a cell's key to its places in `cells`.
+    places: HashMap<u64, SmallVec<[u32; 1]>>,
+    signatures: BTreeMap<SignatureId, SignatureDelta>,
+    /// For each signature ever seen the lowest ranks, in order.
+    ranks: HashMap<SignatureId, SmallVec<[u64; 5]>>,
+    exemplars: Vec<(SignatureId, super::Exemplar)>,
+    overflow: u64,
+}
+
 impl Fold {
-    pub fn new(_exemplars: usize) -> Fold {
-        Fold { operations: 0 }
+    /// A fold that keeps so many exemplars of each signature, at most [`EvidenceBatch::EXEMPLARS`].
+    pub fn new(exemplars: usize) -> Fold {
+        Fold::with_naming(
+            exemplars,
+            Naming { signature: crate::judge::signature, general_path: crate::judge::general_path },
+        )
     }
+
+    pub(super) fn with_naming(exemplars: usize, naming: Naming) -> Fold {
+        Fold {
+            keep: exemplars.min(EvidenceBatch::EXEMPLARS),
+            naming,
+            cells: Vec::new(),
+            places: HashMap::new(),
+            signatures: BTreeMap::new(),
+            ranks: HashMap::new(),
+            exemplars: Vec::new(),
+            overflow: 0,
+        }
+    }
+
+    /// Signatures (once an exchange) that were not recorded since there are too many; the exchanges themselves are counted
+    /// in the ledger and their cell all the same.
+    pub fn overflow(&self) -> u64 {
+        self.overflow
+    }
+
+    /// True when nothing was added since the last batch.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// About how many store operations the next batch takes.
+    pub fn operations(&self) -> usize {
+        1 + self.cells.len() + self.signatures.len() + self.exemplars.len() * 4
+    }
+
+    /// Adds one judged exchange. `session` are the last requests of the same session, oldest first, as stored.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own; a struct would be built once and taken apart"
+    )]
     pub fn add(
         &mut self,
-        _: &Exchange,
-        _: &Judgement,
-        _: u64,
-        _: (Option<&str>, Option<&str>),
-        _: &Redactor,
-        _: StoreBodies,
-        _: &[StoredRequest],
+        exchange: &Exchange,
+        judgement: &Judgement,
+        rule_set: u64,
+        versions: Versions<'_>,
+        redactor: &Redactor,
+        store: StoreBodies,
+        session: Option<&[StoredRequest]>,
     ) {
-        self.operations = 1;
+        let cell = self.cell(exchange, rule_set, versions);
+        count(cell, exchange, judgement);
+        if judgement.verdict != Verdict::Mismatch {
+            return;
+        }
+        let ids: Vec<SignatureId> =
+            judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
+        let entering = self.count_signatures(exchange, judgement, &ids, versions.1, redactor);
+        if !entering.is_empty() {
+            let building = Building { exchange, judgement, ids: &ids, rule_set, versions, redactor, store, session };
+            let exemplar = build::exemplar(&building);
+            self.exemplars.extend(entering.into_iter().map(|id| (id, exemplar.clone())));
+        }
     }
+
+    /// Closes the batch: what was added since the last one, with the ledger's counts since then.
     pub fn take(
         &mut self,
         source: Source,
@@ -37,28 +133,208 @@ impl Fold {
         received_so_far: u64,
         counts: Counts,
     ) -> EvidenceBatch {
-        self.operations = 0;
-        EvidenceBatch {
-            source,
-            sequence,
-            closed_at_ms,
-            received_so_far,
-            counts,
-            cells: BTreeMap::new(),
-            signatures: BTreeMap::new(),
-            exemplars: Vec::new(),
+        let mut batch = EvidenceBatch::empty(source, sequence);
+        batch.closed_at_ms = closed_at_ms;
+        batch.received_so_far = received_so_far;
+        batch.counts = counts;
+        self.places.clear();
+        for mut cell in self.cells.drain(..) {
+            let verdicts = VERDICTS.iter().zip(cell.verdicts).filter(|(_, n)| *n > 0);
+            cell.delta.verdicts = verdicts.map(|(word, n)| ((*word).to_owned(), n)).collect();
+            batch.cells.insert(cell.key, cell.delta);
         }
+        batch.signatures = std::mem::take(&mut self.signatures);
+        batch.exemplars = std::mem::take(&mut self.exemplars);
+        batch.trim(self.keep); // an early one may have been pushed out since
+        batch
     }
-    pub fn operations(&self) -> usize {
-        self.operations
+
+    /// The cell of an exchange, found without making its key.
+    fn cell(&mut self, exchange: &Exchange, rule_set: u64, versions: Versions<'_>) -> &mut Growing {
+        let mut builds = (short(versions.0.unwrap_or_default()), short(versions.1.unwrap_or_default()));
+        let hour = u32::try_from(exchange.received_at_ms / 3_600_000).unwrap_or(u32::MAX);
+        let mut found = self.find(exchange, rule_set, builds, hour);
+        if found.is_none() && self.cells.len() >= CELLS {
+            builds = (POOLED, POOLED);
+            found = self.find(exchange, rule_set, builds, hour);
+        }
+        let at = found.unwrap_or_else(|| {
+            let hash = cell_hash(exchange, rule_set, builds, hour);
+            let key = CellKey {
+                route: exchange.route.name.to_string(),
+                inferred: exchange.route.inferred,
+                primary_version: builds.0.to_owned(),
+                candidate_version: builds.1.to_owned(),
+                rule_set,
+                comparator: COMPARATOR_VERSION,
+                principal: exchange.principal.to_string(),
+                hour,
+            };
+            self.places.entry(hash).or_default().push(self.cells.len() as u32);
+            self.cells.push(Growing { key, verdicts: [0; 5], delta: CellDelta::default() });
+            self.cells.len() - 1
+        });
+        &mut self.cells[at]
+    }
+
+    fn find(&self, exchange: &Exchange, rule_set: u64, builds: (&str, &str), hour: u32) -> Option<usize> {
+        let places = self.places.get(&cell_hash(exchange, rule_set, builds, hour))?;
+        places.iter().map(|at| *at as usize).find(|at| {
+            self.cells.get(*at).is_some_and(|Growing { key, .. }| {
+                *key.route == *exchange.route.name
+                    && key.inferred == exchange.route.inferred
+                    && *key.principal == *exchange.principal
+                    && (key.primary_version.as_str(), key.candidate_version.as_str()) == builds
+                    && (key.rule_set, key.hour) == (rule_set, hour)
+            })
+        })
+    }
+
+    /// Counts each signature once; gives those that want the exchange as an exemplar.
+    fn count_signatures(
+        &mut self,
+        exchange: &Exchange,
+        judgement: &Judgement,
+        ids: &[SignatureId],
+        version: Option<&str>,
+        redactor: &Redactor,
+    ) -> SmallVec<[SignatureId; EXEMPLARS_OF_ONE]> {
+        let rank = exemplar_rank(exchange.id);
+        let mut entering = SmallVec::new();
+        let mut seen = BTreeSet::new();
+        for (id, difference) in ids.iter().zip(&judgement.differences) {
+            if !self.ranks.contains_key(id) && self.ranks.len() >= SIGNATURES {
+                self.overflow += u64::from(seen.insert(*id));
+                continue;
+            }
+            if !seen.insert(*id) {
+                if let Some(delta) = self.signatures.get_mut(id) {
+                    delta.facts.severity = delta.facts.severity.max(difference.severity);
+                }
+                continue;
+            }
+            let ranks = self.ranks.entry(*id).or_default();
+            let delta = self.signatures.entry(*id).or_insert_with(|| {
+                fresh(exchange, difference, &redactor.text(&(self.naming.general_path)(difference)))
+            });
+            note(delta, exchange, difference, version);
+            let enters = ranks.len() < self.keep || ranks.last().is_some_and(|last| rank < *last);
+            if enters && self.keep > 0 && !ranks.contains(&rank) && entering.len() < EXEMPLARS_OF_ONE {
+                ranks.insert(ranks.partition_point(|other| *other < rank), rank);
+                ranks.truncate(self.keep);
+                entering.push(*id);
+            }
+        }
+        entering
     }
 }
 
-#[allow(missing_docs)]
-impl EvidenceBatch {
-    pub fn merge(&mut self, other: EvidenceBatch) {
-        self.counts.add(&other.counts);
-        self.received_so_far = other.received_so_far;
-        self.closed_at_ms = other.closed_at_ms;
+fn fresh(exchange: &Exchange, difference: &Difference, path: &str) -> SignatureDelta {
+    SignatureDelta {
+        facts: SignatureFacts {
+            route: exchange.route.name.to_string(),
+            inferred: exchange.route.inferred,
+            place: difference.place,
+            path: path.to_owned(),
+            kind: difference.kind,
+            detail: difference.detail.clone(),
+            shape: difference.shape.clone(),
+            severity: difference.severity,
+        },
+        count: 0,
+        marks: MarkCounts::default(),
+        first_seen_ms: exchange.received_at_ms,
+        last_seen_ms: exchange.received_at_ms,
+        candidate_versions: BTreeSet::new(),
     }
 }
+
+fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference, version: Option<&str>) {
+    delta.facts.severity = delta.facts.severity.max(difference.severity);
+    delta.count += 1;
+    delta.marks.count(Mark::Unconfirmed);
+    delta.first_seen_ms = delta.first_seen_ms.min(exchange.received_at_ms);
+    delta.last_seen_ms = delta.last_seen_ms.max(exchange.received_at_ms);
+    if let Some(version) = version.map(short)
+        && !delta.candidate_versions.contains(version)
+    {
+        delta.candidate_versions.insert(version.to_owned());
+        if delta.candidate_versions.len() > SignatureDelta::VERSIONS {
+            delta.candidate_versions.pop_last();
+        }
+    }
+}
+
+fn count(cell: &mut Growing, exchange: &Exchange, judgement: &Judgement) {
+    let verdict = match judgement.verdict {
+        Verdict::Match => 0,
+        Verdict::Normalised => 1,
+        Verdict::Mismatch => 2,
+        Verdict::Inconclusive(_) => 3,
+        Verdict::Vacuous(_) => 4,
+    };
+    cell.verdicts[verdict] += 1;
+    let delta = &mut cell.delta;
+    if verdict < 3 {
+        let hash = request_hash(exchange);
+        delta.distinct.insert(hash);
+        if verdict == 2 {
+            delta.mismatching.insert(hash);
+            delta.marks.count(Mark::Unconfirmed);
+        }
+    }
+    let status = |answer: &crate::exchange::Answer| answer.outcome.status().map_or(0, |status| status.as_u16());
+    *delta.statuses.entry((status(&exchange.primary), status(&exchange.candidate))).or_default() += 1;
+    delta.primary_latency.record(exchange.primary.elapsed_us);
+    // What the monolith answered in the candidate's name says nothing of the candidate's speed.
+    if !matches!(judgement.verdict, Verdict::Vacuous(crate::judge::Vacuous::Proxied)) {
+        delta.candidate_latency.record(exchange.candidate.elapsed_us);
+    }
+    delta.leaves += judgement.leaves_compared;
+    for used in &judgement.rules {
+        match delta.rules.get_mut(&*used.name) {
+            Some(sum) => {
+                sum.0 += used.hits;
+                sum.1 += used.hidden_leaves;
+            }
+            None => drop(delta.rules.insert(used.name.to_string(), (used.hits, used.hidden_leaves))),
+        }
+    }
+}
+
+/// Names one request, the same on every machine and in every run: two tees, and two runs of one, must agree on what is
+/// distinct, or evidence would be counted twice.
+fn request_hash(exchange: &Exchange) -> u64 {
+    let request = &exchange.request;
+    let mut hash = xxh3_64(request.method.as_str().as_bytes());
+    hash = xxh3_64_with_seed(request.target.as_bytes(), hash);
+    hash = xxh3_64_with_seed(exchange.principal.as_bytes(), hash);
+    let chunks = request.body.kept();
+    if !chunks.is_empty() {
+        let mut body = Xxh3::with_seed(hash);
+        chunks.iter().for_each(|chunk| body.update(chunk));
+        hash = body.digest();
+    }
+    match request.body {
+        Body::Complete(_) => hash,
+        Body::Truncated { length, .. } => xxh3_64_with_seed(&length.to_le_bytes(), hash),
+    }
+}
+
+fn cell_hash(exchange: &Exchange, rule_set: u64, builds: (&str, &str), hour: u32) -> u64 {
+    let mut hash = xxh3_64_with_seed(exchange.route.name.as_bytes(), rule_set ^ (u64::from(hour) << 1));
+    hash = xxh3_64_with_seed(builds.0.as_bytes(), hash);
+    hash = xxh3_64_with_seed(builds.1.as_bytes(), hash);
+    xxh3_64_with_seed(exchange.principal.as_bytes(), hash)
+}
+
+fn short(version: &str) -> &str {
+    let mut end = version.len().min(VERSION_BYTES);
+    while !version.is_char_boundary(end) {
+        end -= 1;
+    }
+    version.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

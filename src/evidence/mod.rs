@@ -3,15 +3,20 @@
 //! **Everything that changes stored evidence is an [`EvidenceBatch`]**: additive, mergeable in any order, applied once.
 
 mod batch;
+mod build;
 mod cell;
+mod distinct;
+mod excerpt;
 mod exemplar;
 mod fold;
 mod ledger;
 mod mark;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
-pub use cell::{CellDelta, CellKey, Distinct, Histogram};
+pub use build::stored_request;
+pub use cell::{CellDelta, CellKey, Histogram};
+pub use distinct::Distinct;
 pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
-pub use fold::Fold;
+pub use fold::{Fold, Versions};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};

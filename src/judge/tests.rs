@@ -67,9 +67,9 @@ fn signatures_are_golden() {
     assert_eq!(general_path(&first), "/reviews/*/summary");
     // these must never change: stored decisions hang on them
     for (difference, golden) in [
-        (first, "GOLDEN1"),
-        (of(Place::Status, "", Kind::Status, "404→200"), "GOLDEN2"),
-        (of(Place::Header, "set-cookie", Kind::Header, ""), "GOLDEN3"),
+        (first, "58dcb5d15cd96123"),
+        (of(Place::Status, "", Kind::Status, "404→200"), "a3b8beae5b9a4e1d"),
+        (of(Place::Header, "set-cookie", Kind::Header, ""), "0a87ca03b677d565"),
     ] {
         assert_eq!(signature(route, &difference).to_string(), golden);
     }
@@ -101,7 +101,7 @@ fn one_bug_in_many_records_is_one_signature() {
 #[test]
 fn the_limit_cuts_no_whole_class() {
     let many = |last: &str| {
-        format!("[{}{{\"z\":{last}}}]", (0..3_000).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>())
+        format!("[{}{{\"z\":{last}}}]", (1..3_001).map(|i| format!("{{\"v\":{i}{last}}},")).collect::<String>())
     };
     let found = judged(&many("1"), &many("2"), &RuleSet::default());
     assert_eq!(found.differences_total, 3_001);
@@ -136,18 +136,18 @@ fn deep_documents_under_rules_everywhere_do_not_overflow() {
 #[test]
 fn large_arrays_take_no_table() {
     let numbers = |from: u32, step: i64| {
-        let items: Vec<String> = (0..100_000_i64).map(|i| (i64::from(from) + i * step).to_string()).collect();
+        let items: Vec<String> = (0..20_000_i64).map(|i| (i64::from(from) + i * step).to_string()).collect();
         format!("[{}]", items.join(","))
     };
     let base = numbers(0, 1);
     let head = format!("[-1,{}", &base[1..]);
     assert_eq!(judged(&base, &head, &RuleSet::default()).differences_total, 1);
-    assert_eq!(judged(&base, &numbers(99_999, -1), &RuleSet::default()).differences_total, 1);
+    assert_eq!(judged(&base, &numbers(19_999, -1), &RuleSet::default()).differences_total, 1);
     let disjoint = judged(&base, &numbers(500_000, 1), &RuleSet::default());
-    assert_eq!(disjoint.differences_total, 100_000);
+    assert_eq!(disjoint.differences_total, 20_000);
     let four = |shift: usize| {
         let items: Vec<String> =
-            (0..100_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
+            (0..20_000_usize).map(|i| (i.wrapping_mul(2_654_435_761) >> shift & 3).to_string()).collect();
         format!("[{}]", items.join(","))
     };
     let few = judged(&four(7), &four(9), &RuleSet::default());
@@ -218,7 +218,7 @@ fn rule_set() -> impl Strategy<Value = RuleSet> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_document_matches_itself(text in document(), set in rule_set()) {

@@ -60,7 +60,8 @@ impl AtRest {
         let records = self.state.signatures.values().map(|entry| SignatureRecord::clone(&entry.record));
         Ok(index::in_order(records.collect()))
     }
-    /// A signature's exemplars, in order of their hash; none where there is no such signature.
+    /// A signature's exemplars, in order of their hash; none where there is no such signature. Opening does not read them, so
+    /// damage among them shows here first, as an error.
     pub fn exemplars(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
         let Some(entry) = self.state.signatures.get(&id) else { return Ok(Vec::new()) };
         exemplars(&self.disk, id, &entry.kept)

@@ -135,15 +135,28 @@ impl Writer {
         Source { tee, incarnation: self.incarnation }
     }
 
-    /// Opens, or opens again with what was durable before.
+    /// Opens, or opens again with what was durable before. Damage may show only at the first write, since opening reads no
+    /// exemplar and no cell: then the store is set aside too.
     fn open(&mut self, before: Option<(Session, u64)>) -> Result<Option<(PathBuf, u64, u64)>, StoreError> {
         self.ready = None;
+        match self.open_once(before.as_ref(), self.damaged > 1) {
+            Err(StoreError::Damaged { message, .. }) => {
+                tracing::warn!(message, "the store opens, but does not take the note of a start");
+                self.open_once(before.as_ref(), true)
+            }
+            other => other,
+        }
+    }
+    fn open_once(
+        &mut self,
+        before: Option<&(Session, u64)>,
+        give_up: bool,
+    ) -> Result<Option<(PathBuf, u64, u64)>, StoreError> {
         let (now_ms, bounds) = (self.now_ms(), self.bounds);
         let dir = self.shared.dir.clone();
-        let give_up = self.damaged > 1;
         let (found, mut state) =
             open::for_writing(&dir, self.cache_bytes, now_ms, give_up, |disk, meta| State::load(disk, meta, bounds))?;
-        if let (Some((session, durable_seq)), true) = (&before, found.set_aside.is_some()) {
+        if let (Some((session, durable_seq)), true) = (before, found.set_aside.is_some()) {
             state.lost_some(self.incarnation, Some(session), *durable_seq, now_ms);
         }
         open::guarded(&dir, || {

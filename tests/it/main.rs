@@ -1,4 +1,5 @@
 //! The one test binary: every module says what it holds.
+#![allow(clippy::unwrap_used)] // helpers of tests, where a panic is the report
 
 // `diff` by the built binary over real files
 mod cli_diff;

@@ -87,13 +87,14 @@ fn starts_and_works(dir: &Path, what: &str) -> Option<(PathBuf, u64, u64)> {
     assert!(store.signatures().iter().any(|s| s.id.0 == 7_777 && s.exemplars == 1), "{what}");
     assert!(store.close(LONG), "{what}");
     let rest = AtRest::open(dir).unwrap_or_else(|error| panic!("{what}: {error}"));
-    // nothing that the signatures refer to is missing
-    for record in rest.signatures().expect("the test's own files and stores") {
-        assert_eq!(
-            rest.exemplars(record.id).expect("the test's own files and stores").len(),
-            record.exemplars,
-            "{what}"
-        );
+    // what the signatures refer to reads, or says that it is damaged where nobody has had to read it yet; after a salvage
+    // nothing of the kind is left
+    for record in rest.signatures().expect("signatures read at the start") {
+        match rest.exemplars(record.id) {
+            Ok(exemplars) => assert_eq!(exemplars.len(), record.exemplars, "{what}"),
+            Err(StoreError::Damaged { .. }) if opened.set_aside.is_none() => {}
+            Err(error) => panic!("{what}: {error}"),
+        }
     }
     opened.set_aside
 }

@@ -102,3 +102,34 @@ fn pair(first: u128, second: u128, seed: u64) -> u128 {
     both[16..].copy_from_slice(&second.to_le_bytes());
     xxh3_128_with_seed(&both, seed)
 }
+
+/// Hashes for what a rule makes of values; the seeds are those of parsing under the same key.
+#[derive(Clone, Copy, Debug)]
+pub struct Hasher(Seeds);
+
+impl Hasher {
+    /// For one key.
+    pub fn new(key: u64) -> Hasher {
+        Hasher(Seeds::new(key))
+    }
+    /// A string's hash by its content.
+    pub fn string(&self, content: &[u8]) -> u128 {
+        self.0.string(content)
+    }
+    /// A member's share in its object: summed over members, in any order.
+    pub fn member(&self, name: &[u8], value: u128) -> u128 {
+        self.0.member(self.0.name(name), value)
+    }
+    /// An object of which the members' shares were summed.
+    pub fn object(&self, sum: u128, count: u64) -> u128 {
+        self.0.object(sum, count)
+    }
+    /// An array up to one more element.
+    pub fn element(&self, so_far: u128, item: u128) -> u128 {
+        self.0.element(so_far, item)
+    }
+    /// An array of which the elements were folded.
+    pub fn array(&self, folded: u128, count: u64) -> u128 {
+        self.0.array(folded, count)
+    }
+}

@@ -7,13 +7,14 @@
 mod hash;
 mod number;
 mod parse;
+mod scan;
 mod string;
 #[cfg(test)]
 mod tests;
 mod visit;
 
+pub use hash::Hasher;
 pub use number::{Decimal, NumberKey};
-pub use parse::Hasher;
 pub use string::{escape, pointer_token, spell, unescape};
 pub use visit::{Scalar, Step};
 
@@ -220,6 +221,9 @@ impl<'a> Document<'a> {
     /// Calls `each` for every scalar in document order.
     pub fn scalars(&self, each: impl FnMut(&Scalar<'_, 'a>)) {
         visit::scalars(self, each);
+    }
+    pub(crate) fn name_hash(&self, id: NodeId) -> u64 {
+        self.node(id).name_hash
     }
     /// The text between two offsets, as [`Document::span`] counts them.
     pub fn between(&self, from: usize, to: usize) -> &'a str {

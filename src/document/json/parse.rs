@@ -2,8 +2,8 @@
 
 use super::hash::Seeds;
 use super::number::NumberKey;
-use super::string::{hex_digit, unescape};
-use super::{Document, Node, NodeId, NodeKind, ParseError, ParseOptions};
+use super::string::unescape;
+use super::{Document, Node, NodeKind, ParseError, ParseOptions};
 
 type Parsed<T> = Result<T, ParseError>;
 
@@ -32,7 +32,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
     }
 }
 
-enum Stop {
+pub(super) enum Stop {
     TooDeep,
     Syntax(&'static str),
 }
@@ -52,10 +52,10 @@ struct Frame {
     object: bool,
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
     nodes: Vec<Node>,
     open: Vec<Frame>,
     seeds: Seeds,
@@ -134,7 +134,7 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
     #[inline]
@@ -263,11 +263,11 @@ impl Parser<'_> {
     fn close(&mut self) {
         let Some(mut frame) = self.open.pop() else { return };
         let mut duplicates = false;
-        if frame.suspicious {
-            if let Some(sum) = self.with_duplicates(frame.node) {
-                frame.folded = sum;
-                duplicates = true;
-            }
+        if frame.suspicious
+            && let Some(sum) = self.with_duplicates(frame.node)
+        {
+            frame.folded = sum;
+            duplicates = true;
         }
         let hash = if frame.object {
             self.seeds.object(frame.folded, frame.count)
@@ -313,148 +313,5 @@ impl Parser<'_> {
             });
         }
         Some(sum)
-    }
-
-    /// From the opening quote past the closing one; true where there is a backslash.
-    #[inline]
-    fn string(&mut self) -> Result<bool, Stop> {
-        self.at += 1;
-        let mut escaped = false;
-        loop {
-            self.skip_plain();
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.at += 1;
-                    self.escape()?;
-                }
-                Some(_) => return Err(Stop::Syntax("a control character must be escaped in a string")),
-                None => return Err(Stop::Syntax("the text ends within a string")),
-            }
-        }
-    }
-
-    /// Up to the next quote, backslash or control character, eight bytes at a time.
-    #[inline]
-    fn skip_plain(&mut self) {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGHS: u64 = 0x8080_8080_8080_8080;
-        while let Some(chunk) = self.bytes.get(self.at..self.at + 8) {
-            let Ok(chunk) = <[u8; 8]>::try_from(chunk) else { break };
-            let word = u64::from_le_bytes(chunk);
-            // the lowest set bit is exact: borrows only run upwards
-            let zero_in = |x: u64| x.wrapping_sub(ONES) & !x & HIGHS;
-            let quote = zero_in(word ^ (ONES * u64::from(b'"')));
-            let slash = zero_in(word ^ (ONES * u64::from(b'\\')));
-            let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-            let stop = quote | slash | control;
-            if stop != 0 {
-                self.at += (stop.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-        while let Some(byte) = self.peek() {
-            if byte == b'"' || byte == b'\\' || byte < 0x20 {
-                return;
-            }
-            self.at += 1;
-        }
-    }
-
-    fn escape(&mut self) -> Result<(), Stop> {
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(b'u') => {
-                for _ in 0..4 {
-                    self.at += 1;
-                    if self.peek().and_then(hex_digit).is_none() {
-                        return Err(Stop::Syntax("expected four hex digits after `\\u`"));
-                    }
-                }
-                self.at += 1;
-                Ok(())
-            }
-            _ => Err(Stop::Syntax("no such escape")),
-        }
-    }
-
-    #[inline]
-    fn number(&mut self) -> Result<(), Stop> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(Stop::Syntax("expected a digit")),
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.some_digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.some_digits()?;
-        }
-        Ok(())
-    }
-    fn some_digits(&mut self) -> Result<(), Stop> {
-        let from = self.at;
-        self.digits();
-        if self.at == from { Err(Stop::Syntax("expected a digit")) } else { Ok(()) }
-    }
-    #[inline]
-    fn digits(&mut self) {
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-    }
-}
-
-/// Hashes for what a rule makes of values; the seeds are those of parsing under the same key.
-#[derive(Clone, Copy, Debug)]
-pub struct Hasher(Seeds);
-
-impl Hasher {
-    /// For one key.
-    pub fn new(key: u64) -> Hasher {
-        Hasher(Seeds::new(key))
-    }
-    /// A string's hash by its content.
-    pub fn string(&self, content: &[u8]) -> u128 {
-        self.0.string(content)
-    }
-    /// A member's share in its object: summed over members, in any order.
-    pub fn member(&self, name: &[u8], value: u128) -> u128 {
-        self.0.member(self.0.name(name), value)
-    }
-    /// An object of which the members' shares were summed.
-    pub fn object(&self, sum: u128, count: u64) -> u128 {
-        self.0.object(sum, count)
-    }
-    /// An array up to one more element.
-    pub fn element(&self, so_far: u128, item: u128) -> u128 {
-        self.0.element(so_far, item)
-    }
-    /// An array of which the elements were folded.
-    pub fn array(&self, folded: u128, count: u64) -> u128 {
-        self.0.array(folded, count)
-    }
-}
-
-impl Document<'_> {
-    pub(crate) fn name_hash(&self, id: NodeId) -> u64 {
-        self.node(id).name_hash
     }
 }

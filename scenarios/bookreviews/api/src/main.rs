@@ -42,6 +42,9 @@ struct Args {
     /// What `x-build` says in this service's own answers.
     #[arg(long, default_value = concat!("api-", env!("CARGO_PKG_VERSION")))]
     build: String,
+    /// How far the move has come: up to 4 everything is still passed on to the monolith, at 5 three routes are answered here.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=5))]
+    step: u8,
     /// A mistake to make; may be given several times.
     #[arg(long = "fault", value_name = "NAME")]
     faults: Vec<Fault>,
@@ -86,7 +89,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     });
     let stopping = Arc::new(tokio::sync::Notify::new());
     let told = stopping.clone();
-    let server = axum::serve(listener, routes::router(app)).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, routes::router(app, args.step >= 5)).with_graceful_shutdown(async move {
         stop_signal().await;
         told.notify_one();
     });

@@ -14,14 +14,14 @@ use std::sync::Arc;
 type Shared = State<Arc<App>>;
 type Segment = Result<Path<String>, PathRejection>;
 
-/// The owned routes, and the proxy for the rest.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// The owned routes once they are composed here, and the proxy for the rest.
+pub(crate) fn router(app: Arc<App>, composes: bool) -> Router {
+    let owned = Router::new()
         .route("/api/review/{review_id}", any(review))
         .route("/api/book/{isbn}/reviews/", any(by_book))
-        .route("/api/reviewer/{reviewer_id}/reviews/", any(by_reviewer))
-        .fallback(monolith)
-        .with_state(app)
+        .route("/api/reviewer/{reviewer_id}/reviews/", any(by_reviewer));
+    let routes = if composes { owned } else { Router::new() };
+    routes.fallback(monolith).with_state(app)
 }
 
 async fn monolith(State(app): Shared, request: Request<Body>) -> Response<Body> {
