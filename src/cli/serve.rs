@@ -105,14 +105,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         store: store.clone(),
         base: opened.ledger,
         key,
-        redactor: Redactor::new(
-            RedactOptions {
-                headers: config.redact.headers.clone(),
-                paths: config.redact.paths.clone(),
-                shapes: config.redact.shapes.clone(),
-            },
-            key,
-        ),
+        redactor: redactor(&config, key),
         incarnation,
         judge: Arc::new(judge::judge),
     })
@@ -186,6 +179,11 @@ fn random() -> anyhow::Result<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no randomness: {error}"))?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+fn redactor(config: &Config, key: [u8; 32]) -> Redactor {
+    let redact = config.redact.clone();
+    Redactor::new(RedactOptions { headers: redact.headers, paths: redact.paths, shapes: redact.shapes }, key)
 }
 
 fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened), StoreError> {

@@ -2,7 +2,6 @@
 
 use super::{CellDelta, CellKey, Counts, Exemplar, MarkCounts, exemplar_rank};
 use crate::compare::{Kind, Place, Severity};
-use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;

@@ -121,7 +121,7 @@ mod tests {
     fn failures_within_the_window_open_it_and_one_probe_closes_it() {
         let (breaker, start) = (breaker(), Instant::now());
         let at = |s: u64| start + Duration::from_secs(s);
-        [0, 1, 2].map(|s| breaker.report(false, false, at(s)));
+        (0..3).for_each(|s| breaker.report(false, false, at(s)));
         assert_eq!((breaker.state(), breaker.pass(at(3))), (BreakerState::Open, None));
         assert_eq!(breaker.pass(at(7)), Some(Pass::Probe));
         assert_eq!(breaker.pass(at(7)), None, "one probe at a time");
@@ -142,7 +142,7 @@ mod tests {
     fn a_failed_probe_waits_again_and_a_lost_one_does_not() {
         let (breaker, start) = (breaker(), Instant::now());
         let at = |s: u64| start + Duration::from_secs(s);
-        [0, 0, 0].map(|s| breaker.report(false, false, at(s)));
+        (0..3).for_each(|_| breaker.report(false, false, at(0)));
         assert_eq!(breaker.pass(at(5)), Some(Pass::Probe));
         breaker.report(true, false, at(6));
         assert_eq!(breaker.pass(at(7)), None);

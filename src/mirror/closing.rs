@@ -37,7 +37,10 @@ impl Closing {
             let sequence = self.sequence + 1;
             let batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), self.received, delta);
             match &mut self.pending {
-                Some(pending) => pending.merge(batch),
+                Some(pending) => {
+                    pending.merge(batch);
+                    pending.trim(self.shared.config.store.exemplars);
+                }
                 None => self.pending = Some(batch),
             }
         }

@@ -38,16 +38,20 @@ pub struct Job {
     pub permit: Permit,
 }
 
+/// Exchanges handed over at once. Boxed: a job is large, and moves through two lists and a channel.
+#[allow(clippy::vec_box, reason = "a job is several hundred bytes, and is moved four times")]
+pub(super) type Batch = Vec<Box<Job>>;
+
 /// The bounded queue between live threads and the shadow thread.
 #[derive(Clone)]
 pub(super) struct Queue {
-    sender: mpsc::Sender<Vec<Box<Job>>>,
+    sender: mpsc::Sender<Batch>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// The queue's other end.
 pub(super) struct Jobs {
-    receiver: mpsc::Receiver<Vec<Box<Job>>>,
+    receiver: mpsc::Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -58,7 +62,7 @@ impl Queue {
         let waiting = Arc::new(AtomicUsize::new(0));
         (Queue { sender, waiting: waiting.clone() }, Jobs { receiver, waiting })
     }
-    fn offer(&self, batch: Vec<Box<Job>>) -> Result<(), Vec<Box<Job>>> {
+    fn offer(&self, batch: Batch) -> Result<(), Batch> {
         let count = batch.len();
         if self.waiting.fetch_add(count, Relaxed) + count > QUEUED {
             self.waiting.fetch_sub(count, Relaxed);
@@ -73,13 +77,13 @@ impl Queue {
 
 impl Jobs {
     /// The next batch; `None` once every live thread is gone.
-    pub(super) async fn next(&mut self) -> Option<Vec<Box<Job>>> {
+    pub(super) async fn next(&mut self) -> Option<Batch> {
         let batch = self.receiver.recv().await?;
         self.waiting.fetch_sub(batch.len(), Relaxed);
         Some(batch)
     }
     /// What waits already.
-    pub(super) fn try_next(&mut self) -> Option<Vec<Box<Job>>> {
+    pub(super) fn try_next(&mut self) -> Option<Batch> {
         let batch = self.receiver.try_recv().ok()?;
         self.waiting.fetch_sub(batch.len(), Relaxed);
         Some(batch)
@@ -91,7 +95,7 @@ pub struct Lane {
     shared: Arc<Shared>,
     account: Arc<Account>,
     queue: Queue,
-    outbox: RefCell<Vec<Box<Job>>>,
+    outbox: RefCell<Batch>,
 }
 
 impl Lane {

@@ -3,7 +3,7 @@
 use super::ask::Candidate;
 use super::closing::Closing;
 use super::infer::Inferred;
-use super::lane::{Job, Jobs};
+use super::lane::{Batch, Job, Jobs};
 use super::shared::{Judge, Shared};
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
@@ -174,13 +174,14 @@ impl Shadow {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         let left = std::mem::take(&mut *self.backlog.borrow_mut()).len() + self.asking.get();
-        let mut tally = self.account.lock();
-        (0..left).for_each(|_| tally.counts.count_not_judged(NotJudged::Shutdown));
-        drop(tally);
+        {
+            let mut tally = self.account.lock();
+            (0..left).for_each(|_| tally.counts.count_not_judged(NotJudged::Shutdown));
+        }
         self.ended.set(true);
         self.close_for_sure().await;
     }
-    fn take(self: &Rc<Self>, batch: Vec<Box<Job>>) {
+    fn take(self: &Rc<Self>, batch: Batch) {
         self.backlog.borrow_mut().extend(batch);
         while self.asking.get() < ASKED_AT_ONCE {
             let Some(job) = self.backlog.borrow_mut().pop_front() else { break };
@@ -261,7 +262,7 @@ impl Shadow {
         let mut closing = self.closing.borrow_mut();
         let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
         let bodies = config.redact.store_bodies;
-        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, &[]);
+        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, None);
         ending.judged(judgement.verdict);
         drop(permit);
         if closing.is_full() {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// What goes to the client. An enum, so that no body is boxed.
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(super) enum ToClient {
     /// Nothing.
     Empty,

@@ -1,5 +1,6 @@
 //! One client connection, from accept to close.
 
+use super::heads::{RawHead, Watched};
 use super::serve::serve;
 use super::worker::Worker;
 use hyper::server::conn::http1;
@@ -38,12 +39,13 @@ pub(super) fn settings() -> http1::Builder {
 pub(super) async fn run(worker: Rc<Worker>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
     // Without it small answers wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
-    let requests = worker.clone();
+    let head = RawHead::new();
+    let (requests, watched) = (worker.clone(), Watched { stream, head: head.clone() });
     let service = hyper::service::service_fn(move |request| {
-        let worker = requests.clone();
-        async move { Ok::<_, Infallible>(serve(&worker, peer, request).await) }
+        let (worker, head) = (requests.clone(), head.clone());
+        async move { Ok::<_, Infallible>(serve(&worker, peer, &head, request).await) }
     });
-    let connection = worker.settings.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = worker.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut connection = pin!(connection);
     let stopped = async {
         // An error means that the sender is gone, which is a stop as well.

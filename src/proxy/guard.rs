@@ -1,5 +1,6 @@
 //! What is refused before any side sees it. It may only refuse, never read a message otherwise than hyper does.
 
+use super::heads::RawHead;
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
@@ -12,12 +13,12 @@ const fn bad(why: &'static str) -> Result<(), Refusal> {
 }
 
 /// Refuses what no proxy may pass on, and makes an authority in the request line the Host.
-pub(super) fn check<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+pub(super) fn check<B>(request: &mut Request<B>, raw: &RawHead) -> Result<(), Refusal> {
     if request.method() == Method::CONNECT {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy: CONNECT is refused"));
     }
     check_host(request.headers(), request.version())?;
-    check_framing(request.headers())?;
+    check_framing(request.headers(), request.method(), raw)?;
     check_target(request)
 }
 
@@ -37,10 +38,11 @@ fn is_authority(host: &HeaderValue) -> bool {
     !bytes.contains(&b'@') && !bytes.contains(&b',') && Authority::try_from(bytes).is_ok()
 }
 
-fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_framing(headers: &HeaderMap, method: &Method, raw: &RawHead) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
+        (Some(_), None) if raw.says_length(method) => bad("a length beside chunks: nobody can tell where it ends"),
         (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
         (Some(_), None) => Err((StatusCode::NOT_IMPLEMENTED, "the only transfer coding here is chunked")),
         (Some(_), Some(_)) => bad("there is more than one Transfer-Encoding field"),
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     fn status(request: http::request::Builder) -> u16 {
-        check(&mut request.body(()).unwrap()).map_or_else(|(status, _)| status.as_u16(), |()| 0)
+        check(&mut request.body(()).unwrap(), &RawHead::new()).map_or_else(|(status, _)| status.as_u16(), |()| 0)
     }
     fn get(uri: &str) -> http::request::Builder {
         Request::get(uri)
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn an_absolute_target_sets_the_host() {
         let mut request = get("http://shop:81/a").header("host", "evil").body(()).unwrap();
-        assert_eq!(check(&mut request), Ok(()));
+        assert_eq!(check(&mut request, &RawHead::new()), Ok(()));
         assert_eq!(request.headers()[HOST], "shop:81");
         assert_eq!(status(get("ftp://shop/a").header("host", "a")), 400);
         assert_eq!(status(get("http://u@shop/a").header("host", "a")), 400);

@@ -4,6 +4,7 @@ mod answer;
 mod connection;
 mod forward;
 mod guard;
+mod heads;
 mod listen;
 mod pending;
 mod relay;

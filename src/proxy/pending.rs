@@ -69,12 +69,10 @@ impl Pending {
         let Some(mut job) = self.job.take() else {
             return;
         };
-        if client == Client::Served {
-            if let Some(upload) = &self.upload {
-                match upload.finish(&mut job.permit) {
-                    Ok(body) => job.request.body = body,
-                    Err(reason) => return self.lane.give_up(reason),
-                }
+        if let (Client::Served, Some(upload)) = (client, &self.upload) {
+            match upload.finish(&mut job.permit) {
+                Ok(body) => job.request.body = body,
+                Err(reason) => return self.lane.give_up(reason),
             }
         }
         job.primary = Answer { outcome, elapsed_us: self.started.elapsed().as_micros() as u64 };

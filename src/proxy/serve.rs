@@ -1,6 +1,7 @@
 //! The path of one request, as a list: check, account, forward, relay. What becomes of it is an answer, always.
 
 use super::answer::{ToClient, own};
+use super::heads::RawHead;
 use super::pending::{Pending, no_answer_yet};
 use super::relay::Relay;
 use super::upload::{ToSide, UploadState};
@@ -22,8 +23,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 /// Serves one request.
-pub(super) async fn serve(worker: &Worker, peer: IpAddr, mut request: Request<Incoming>) -> Response<ToClient> {
-    if let Err((status, why)) = guard::check(&mut request) {
+pub(super) async fn serve(
+    worker: &Worker,
+    peer: IpAddr,
+    raw: &RawHead,
+    mut request: Request<Incoming>,
+) -> Response<ToClient> {
+    if let Err((status, why)) = guard::check(&mut request, raw) {
         return own(status, why, true);
     }
     let lane = &worker.lane;
@@ -46,6 +52,9 @@ pub(super) async fn serve(worker: &Worker, peer: IpAddr, mut request: Request<In
         marked: shadow.is_some(),
     });
     let known_length = body_length(request.body()).is_some();
+    if request.body().is_end_stream() {
+        raw.begin();
+    }
     let (mut parts, body) = request.into_parts();
     let (body, upload) = ToSide::new(body);
     let pending = permit.map(|permit| {
@@ -54,6 +63,9 @@ pub(super) async fn serve(worker: &Worker, peer: IpAddr, mut request: Request<In
     });
     prepare(worker, live, &mut parts, peer, shadow.is_some(), &body);
     let sent = forward::send(&live.pool, Request::from_parts(parts, body), upload.as_deref(), live.timeout).await;
+    if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
+        raw.begin();
+    }
     match sent {
         Err(failure) => failed(pending, failure),
         Ok((response, lease)) => answered(worker, live, response, lease, upload, pending, shadow, upgrade),

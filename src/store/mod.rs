@@ -3,7 +3,6 @@
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
 //! A batch is applied whole or not at all, and once.
 
-mod cells;
 mod disk;
 mod gap;
 mod handle;

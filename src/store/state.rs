@@ -1,6 +1,5 @@
 //! The counters that the writer holds, and the change that one batch makes of them: absolute values, ready to be written.
 
-use super::cells::Merge;
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
 use super::record::{self, Blob, Meta, Session, StoredCell, StoredSignature, Totals};

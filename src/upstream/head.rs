@@ -37,10 +37,8 @@ impl Hop {
         if !headers.contains_key(FORWARDED_PROTO) {
             headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
         }
-        if !headers.contains_key(FORWARDED_HOST) {
-            if let Some(host) = headers.get(HOST).cloned() {
-                headers.insert(FORWARDED_HOST, host);
-            }
+        if let (false, Some(host)) = (headers.contains_key(FORWARDED_HOST), headers.get(HOST).cloned()) {
+            headers.insert(FORWARDED_HOST, host);
         }
     }
 }

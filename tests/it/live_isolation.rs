@@ -4,7 +4,7 @@ use crate::support::origin::{Origin, plain};
 use crate::support::wire::Client;
 use paritee::config::{self, Flags};
 use paritee::judge::{Judgement, Vacuous, Verdict};
-use paritee::redact::Redactor;
+use paritee::redact::{RedactOptions, Redactor};
 use paritee::store::{Options, StoreHandle};
 use paritee::{mirror, proxy};
 use std::sync::{Arc, Mutex, mpsc};
@@ -29,7 +29,7 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
     let (let_go, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let (control, _shadow) = mirror::start(mirror::Setup {
-        redactor: Redactor::new(&config.redact, [0; 32]),
+        redactor: Redactor::new(RedactOptions::default(), [0; 32]),
         config: config.clone(),
         store: store.clone(),
         base: opened.ledger,

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 /// A candidate that asks the monolith through the tee, and passes on what `forward` leaves of the head.
 fn proxying(tee: Arc<OnceLock<SocketAddr>>, with_markers: bool) -> Origin {
     Origin::start(Arc::new(move |seen, stream| {
@@ -51,7 +52,7 @@ fn a_tee_pointed_at_itself_answers_once() {
     let candidate = Origin::answering(plain(b"same"));
     // A port that is free now and the tee's in a moment.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let own = format!("http://127.0.0.1:{port}");
+    let own = format!("http://localhost:{port}");
     let tee = Tee::at(port, &own, &candidate.url(), "");
     assert_eq!(tee.client().get("/a").status, 508);
     let ledger = tee.settled();
@@ -59,7 +60,7 @@ fn a_tee_pointed_at_itself_answers_once() {
     assert_eq!((number(&ledger, "received"), number(&ledger, "not_mirrored.marked")), (2, 1), "{ledger}");
     let primary = Origin::answering(plain(b"same"));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let tee = Tee::at(port, &primary.url(), &format!("http://127.0.0.1:{port}"), "");
+    let tee = Tee::at(port, &primary.url(), &format!("http://localhost:{port}"), "");
     assert_eq!(tee.client().get("/a").status, 200);
     let ledger = tee.settled();
     assert_eq!((number(&ledger, "received"), number(&ledger, "vacuous.proxied")), (2, 1), "{ledger}");

@@ -100,11 +100,12 @@ fn the_client_cannot_tell_whether_mirroring_is_on() {
         answers
     };
     let on = ask();
+    assert_eq!(number(&tee.settled(), "judgements.match"), 3);
     tee.signal("-USR1");
     until("off", || tee.said("mirroring is off").then_some(()));
     assert_eq!(on, ask());
     assert!(on[0].head.contains("X-Kept-Case: Yes"), "{}", on[0].head);
-    assert_eq!(number(&tee.settled(), "judgements.match"), 3);
+    assert_eq!(number(&tee.settled(), "not_mirrored.off"), 3);
 }
 
 #[test]

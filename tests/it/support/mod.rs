@@ -1,5 +1,7 @@
 //! What the live tests are written in: the real program, raw clients, and upstreams that fake nothing but faults.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 pub(crate) mod origin;
 pub(crate) mod tee;
 pub(crate) mod wire;

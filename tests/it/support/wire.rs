@@ -1,7 +1,7 @@
 //! A raw client: bytes out, bytes in, and just enough HTTP to know where an answer ends.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// An answer as it came.
@@ -37,10 +37,6 @@ impl Client {
     }
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).expect("the tee reads");
-    }
-    /// Sends nothing more; still reads.
-    pub(crate) fn finish(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
     }
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path, "", b"")
