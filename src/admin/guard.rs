@@ -24,7 +24,7 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = match refuse(&shared, &request) {
+    let mut response = match refuse(shared.config.admin_token.as_deref(), shared.bound, &request) {
         Some(refusal) => refusal,
         None => tokio::time::timeout(ANSWER, next.run(request))
             .await
@@ -35,15 +35,14 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
 }
 
 /// The refusal of a request that must not be answered.
-fn refuse(shared: &Shared, request: &Request) -> Option<Response> {
+fn refuse(token: Option<&str>, bound: SocketAddr, request: &Request) -> Option<Response> {
     let headers = request.headers();
-    let token = shared.config.admin_token.as_deref();
     let trusted = token.is_some_and(|token| bears(headers, token));
     let Some(host) = host(request) else {
         return Some(api::error(StatusCode::BAD_REQUEST, "a Host header is needed"));
     };
     // Who knows the token is no page that was tricked into asking, whatever name it asks by.
-    if !trusted && !is_ours(&host, shared.bound) {
+    if !trusted && !is_ours(&host, bound) {
         let message = "this host name is not the admin API's: ask by its address, by localhost, or with the token";
         return Some(api::error(StatusCode::MISDIRECTED_REQUEST, message));
     }
@@ -117,6 +116,24 @@ mod tests {
         }
         assert!(is_ours("10.0.0.1:7079", "0.0.0.0:7079".parse().unwrap()));
         assert!(!is_ours("evil.example", "0.0.0.0:7079".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_token_is_asked_of_all_but_health_and_serves_under_any_name() {
+        let bound: SocketAddr = "10.0.0.1:7079".parse().unwrap();
+        let status = |path: &str, host: &str, bearer: Option<&str>| {
+            let mut request = axum::http::Request::get(path).header("host", host);
+            if let Some(bearer) = bearer {
+                request = request.header("authorization", format!("Bearer {bearer}"));
+            }
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            refuse(Some("0123456789abcdef"), bound, &request).map(|refusal| refusal.status().as_u16())
+        };
+        assert_eq!(status("/api/ledger", "10.0.0.1", None), Some(401));
+        assert_eq!(status("/metrics", "10.0.0.1", Some("wrong")), Some(401));
+        assert_eq!(status("/healthz", "10.0.0.1", None), None);
+        assert_eq!(status("/api/ledger", "tee.internal", Some("0123456789abcdef")), None);
+        assert_eq!(status("/healthz", "tee.internal", None), Some(421));
     }
 
     #[test]

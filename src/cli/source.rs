@@ -32,7 +32,7 @@ pub(crate) struct Where {
 /// Where evidence is read from.
 pub(crate) enum Source {
     /// A directory, and where the sides are, for curl lines.
-    AtRest(AtRest, Sides),
+    AtRest(Box<AtRest>, Sides),
     /// A tee's admin API.
     Running(Client),
 }
@@ -101,8 +101,8 @@ impl Source {
     }
 }
 
-fn open(dir: &Path) -> Result<AtRest, Failure> {
-    AtRest::open(dir).map_err(|error| match error {
+fn open(dir: &Path) -> Result<Box<AtRest>, Failure> {
+    AtRest::open(dir).map(Box::new).map_err(|error| match error {
         StoreError::Locked(_) => Failure::could_not_run(format!(
             "the store {} is in use by a running tee: ask it with --admin URL (its `admin` address), or stop it first",
             dir.display()

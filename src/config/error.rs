@@ -3,9 +3,21 @@
 use std::fmt;
 use std::ops::Range;
 
-/// A config that is refused. Its `Display` is the whole answer for a person, over several lines.
+/// A config that is refused. Its `Display` is the whole answer for a person, over several lines. Boxed, since every
+/// function of this room may answer with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigError {
+pub struct ConfigError(Box<Told>);
+
+impl std::ops::Deref for ConfigError {
+    type Target = Told;
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
+/// What a [`ConfigError`] tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
     /// The file as it was named, or the flag.
     pub source_name: String,
     /// Where in the file, where one place is to blame.
@@ -62,23 +74,28 @@ fn floor(text: &str, at: usize) -> usize {
 impl ConfigError {
     /// An error about a whole source: a file that cannot be read, a flag.
     pub fn plain(source_name: impl Into<String>, message: impl Into<String>) -> ConfigError {
-        ConfigError {
+        ConfigError(Box::new(Told {
             source_name: source_name.into(),
             place: None,
             key: None,
             message: message.into(),
             allowed: None,
             near: None,
-        }
+        }))
+    }
+    /// Says where.
+    pub(super) fn at(mut self, place: Place, key: Option<String>) -> ConfigError {
+        (self.0.place, self.0.key) = (Some(place), key);
+        self
     }
     /// Says what is allowed.
     pub(super) fn allowing(mut self, allowed: impl Into<String>) -> ConfigError {
-        self.allowed = Some(allowed.into());
+        self.0.allowed = Some(allowed.into());
         self
     }
     /// Says what was probably meant: the candidate that is spelled most alike, if any is near enough.
     pub(super) fn near<'a>(mut self, typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> ConfigError {
-        self.near = nearest(typed, candidates).map(str::to_owned);
+        self.0.near = nearest(typed, candidates).map(str::to_owned);
         self
     }
 }

@@ -15,7 +15,7 @@ mod source;
 mod spelling;
 
 pub use crate::evidence::StoreBodies;
-pub use error::{ConfigError, Place};
+pub use error::{ConfigError, Place, Told};
 pub use load::{load, secret_key};
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 

@@ -29,11 +29,8 @@ impl<'a> Source<'a> {
 
     /// An error at a place of the text; the key follows from the place.
     pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
-        ConfigError {
-            place: Some(Place::of(self.text, span.clone())),
-            key: self.tree.as_ref().and_then(|tree| key_at(tree.get_ref(), &span)),
-            ..ConfigError::plain(self.name, message)
-        }
+        let key = self.tree.as_ref().and_then(|tree| key_at(tree.get_ref(), &span));
+        ConfigError::plain(self.name, message).at(Place::of(self.text, span), key)
     }
 
     /// The line number of a span, from 1.

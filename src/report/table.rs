@@ -16,7 +16,9 @@ const CANDIDATE: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiCol
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Characters of one value before it is cut.
+/// Lines of one body before it is cut.
+const BODY_LINES: usize = 24;
+/// Characters of one value or line before it is cut.
 const VALUE: usize = 2_000;
 
 /// A report: the signatures, then the account in one line.
@@ -222,8 +224,20 @@ fn answer(out: &mut dyn Write, side: &str, answer: &AnswerView, version: Option<
     let ms = answer.elapsed_us as f64 / 1_000.0;
     writeln!(out, "  {side:<9}  {status}{failure}, {} bytes in {ms:.1} ms{version}", answer.body_length)?;
     if let Some(body) = &answer.body {
-        let partial = if answer.partial { " (parts of it)" } else { "" };
-        writeln!(out, "             {DIM}{}{DIM:#}{partial}", short(body, VALUE))?;
+        let lines: Vec<&str> = body.lines().collect();
+        for line in lines.iter().take(BODY_LINES) {
+            writeln!(out, "             {DIM}{}{DIM:#}", short(line, VALUE))?;
+        }
+        if lines.len() > BODY_LINES {
+            writeln!(
+                out,
+                "             … {} more lines: --format json has all that is stored",
+                lines.len() - BODY_LINES
+            )?;
+        }
+        if answer.partial {
+            writeln!(out, "             {DIM}(parts of the body){DIM:#}")?;
+        }
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use std::process::{Command, Output, Stdio};
 
 /// Writes the files into a folder and runs `diff` there.
 fn diff(files: &[(&str, &str)], args: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
+        std::fs::write(folder.path().join(name), text).expect("it is written");
     }
     run(folder.path(), args, "")
 }
@@ -24,7 +24,7 @@ fn run(folder: &Path, args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).unwrap();
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
     child.wait_with_output().expect("it ends")
 }
 

@@ -133,7 +133,7 @@ const CASES: &[(&str, &str, &str)] = &[
 
 fn refused(folder: &Path, text: &str) -> ConfigError {
     let file = folder.join("paritee.toml");
-    std::fs::write(&file, format!("[upstreams]\nprimary = {{ url = \"http://127.0.0.1:8000\" }}\n{text}")).unwrap();
+    std::fs::write(&file, format!("[upstreams]\nprimary = {{ url = \"http://127.0.0.1:8000\" }}\n{text}")).expect("it is written");
     load(Some(&file), &Flags::default()).err().unwrap_or_else(|| panic!("accepted: {text}"))
 }
 
@@ -155,7 +155,7 @@ fn every_refusal_says_where_what_and_what_else() {
 fn a_compile_error_points_into_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let error = refused(folder.path(), "[[rule]]\nname = \"r\"\npath = \"$.a[?(@.x)]\"\nunordered = true\n");
-    let place = error.place.expect("a place");
+    let place = error.place.as_ref().expect("a place");
     assert_eq!((place.line, error.key.as_deref()), (5, Some("rule[1].path")), "{}", error.message);
     assert!(place.column > 8, "the column is inside the string: {}", place.column);
 }

@@ -1,6 +1,8 @@
 //! The one test binary: every module says what it holds.
 #![allow(clippy::unwrap_used)] // helpers of tests, where a panic is the report
 
+// the admin API of the real program: who is answered, who is refused
+mod admin_api;
 // `diff` by the built binary over real files
 mod cli_diff;
 // report, show and ledger by the built binary over a store at rest

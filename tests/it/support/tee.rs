@@ -2,7 +2,7 @@
 
 use super::origin::Origin;
 use super::until;
-use super::wire::Client;
+use super::wire::{Answer, Client};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -68,8 +68,15 @@ impl Tee {
         Client::connect(self.live)
     }
     pub(crate) fn ledger(&self) -> Value {
-        let answer = Client::connect(self.admin).request("GET", "/api/ledger", "Connection: close\r\n", b"");
+        let answer = self.admin("GET", "/api/ledger", "Host: localhost\r\n");
+        assert_eq!(answer.status, 200, "{}", answer.head);
         serde_json::from_slice(&answer.body).expect("the ledger is JSON")
+    }
+    /// Asks the admin API with these header lines alone; it answers to its own names only.
+    pub(crate) fn admin(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let mut client = Client::connect(self.admin);
+        client.send(format!("{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").as_bytes());
+        client.answer(method == "HEAD").expect("an answer")
     }
     /// The ledger once nothing is in flight.
     pub(crate) fn settled(&self) -> Value {
