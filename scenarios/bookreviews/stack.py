@@ -206,11 +206,13 @@ class Stack:
     def __init__(self, options):
         self.options = options
         self.children = []
-        clear_left_over()
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        # Held as long as this process lives: whoever can lock it knows that the folder is left over.
-        self.lock = open(self.folder / "lock", "w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        # One start at a time: a folder whose lock is not yet held would look left over to another one.
+        with locked(Path(tempfile.gettempdir()) / f"{PREFIX}starting.lock"):
+            clear_left_over()
+            self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+            # Held as long as this process lives: whoever can lock it knows that the folder is left over.
+            self.lock = open(self.folder / "lock", "w")
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.info = {"folder": str(self.folder), "pids": {"stack": os.getpid()}}
         self.info |= {"monolith_build": options.monolith_build, "api_build": options.api_build}
 

@@ -133,7 +133,8 @@ const CASES: &[(&str, &str, &str)] = &[
 
 fn refused(folder: &Path, text: &str) -> ConfigError {
     let file = folder.join("paritee.toml");
-    std::fs::write(&file, format!("[upstreams]\nprimary = {{ url = \"http://127.0.0.1:8000\" }}\n{text}")).expect("it is written");
+    std::fs::write(&file, format!("[upstreams]\nprimary = {{ url = \"http://127.0.0.1:8000\" }}\n{text}"))
+        .expect("it is written");
     load(Some(&file), &Flags::default()).err().unwrap_or_else(|| panic!("accepted: {text}"))
 }
 

@@ -69,7 +69,8 @@ fn the_account_adds_up_at_every_look_under_load() {
 fn a_larger_percentage_keeps_every_session_of_the_smaller() {
     let sessions = |percent: u32| -> BTreeSet<String> {
         let (primary, candidate) = same();
-        let config = format!("[mirror]\npercent = {percent}\nkey = \"cookie:sessionid\"\nrate = \"none\"\nmax_in_flight = 4000");
+        let config =
+            format!("[mirror]\npercent = {percent}\nkey = \"cookie:sessionid\"\nrate = \"none\"\nmax_in_flight = 4000");
         let tee = Tee::start(&primary, &candidate, &config);
         let mut client = tee.client();
         for session in 0..900 {

@@ -38,12 +38,14 @@ fn fresh_seed() -> u64 {
     seed
 }
 
-fn reported(stack: &Stack) -> BTreeSet<Row> {
+/// What the report says, each row with its signature's id.
+fn reported(stack: &Stack) -> BTreeMap<Row, String> {
     let (code, text) = stack.query(&["report", "--format", "json"]);
     assert_eq!(code, 0, "{text}");
     let report: Value = serde_json::from_str(&text).expect("a report");
     let rows = report["signatures"].as_array().expect("signatures");
-    rows.iter().map(|row| Row::deserialize(row).unwrap_or_else(|e| panic!("{e}: {row}"))).collect()
+    let read = |row: &Value| Row::deserialize(row).unwrap_or_else(|e| panic!("{e}: {row}"));
+    rows.iter().map(|row| (read(row), row["id"].as_str().unwrap_or_default().to_owned())).collect()
 }
 
 fn sum(map: &Value) -> u64 {
@@ -71,7 +73,7 @@ fn without_a_fault_there_is_nothing_to_report() {
         let ledger = stack.settled_ledger();
         assert_identity(&ledger);
         let (_, report) = stack.query(&["report", "--format", "json"]);
-        assert_eq!(reported(&stack), BTreeSet::new(), "seed {seed}: {report}");
+        assert_eq!(reported(&stack), BTreeMap::new(), "seed {seed}: {report}");
         // what the API calls back through the tee is received too, and marked
         let marked = ledger["not_mirrored"]["marked"].as_u64().unwrap_or(0);
         assert_eq!(ledger["received"].as_u64(), Some(sent + marked), "seed {seed}: {ledger}");
@@ -107,11 +109,14 @@ fn run(fault: &str, expected: &BTreeSet<Row>, seed: u64) -> Option<String> {
     let ledger = stack.settled_ledger();
     assert_identity(&ledger);
     let found = reported(&stack);
+    let missed: Vec<_> = expected.iter().filter(|row| !found.contains_key(row)).collect();
+    let invented: Vec<_> = found.iter().filter(|(row, _)| !expected.contains(row)).collect();
+    let shown: String = invented.iter().map(|(_, id)| stack.query(&["show", id]).1).collect();
     stack.stop();
-    let missed: Vec<_> = expected.difference(&found).collect();
-    let invented: Vec<_> = found.difference(expected).collect();
     let wrong = !missed.is_empty() || !invented.is_empty();
-    wrong.then(|| format!("{fault} (seed {seed}): missed {missed:#?}, not in the table {invented:#?}, ledger {ledger}"))
+    wrong.then(|| {
+        format!("{fault} (seed {seed}): missed {missed:#?}, not in the table {invented:#?}\n{shown}\n{ledger}")
+    })
 }
 
 /// A quarter of the faults, so that the test threads share the work.

@@ -20,7 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
 /// For one internal call; an owned route makes two rounds of them at most.
-const DEADLINE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// Who asks.
