@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         view.exemplars = vec![view.exemplars.swap_remove(number.get() - 1)];
     }
     match args.format {
-        Format::Text => out::print(|out| table::show(out, &view))?,
+        Format::Text => out::print(|out| table::show(out, &view, args.exemplar.map(std::num::NonZeroUsize::get)))?,
         Format::Json => out::print_raw(|out| json::write(out, &view))?,
     }
     Ok(Exit::Ok)

@@ -1,6 +1,6 @@
 //! Tables and indented text for people, as wide as the terminal. Everything stored is cleaned before it is printed.
 
-use super::text::{clean, severity_style, short};
+use super::text::{clean, readable, severity_style, short};
 use super::views::{
     AnswerView, DiffView, DifferenceView, ExemplarView, LedgerView, ReportView, ShowView, SignatureView,
 };
@@ -20,6 +20,8 @@ const DIM: Style = Style::new().dimmed();
 const BODY_LINES: usize = 24;
 /// Characters of one value or line before it is cut.
 const VALUE: usize = 2_000;
+/// Exemplars shown unless one is asked for.
+const EXEMPLARS: usize = 2;
 
 /// A report: the signatures, then the account in one line.
 pub fn report(out: &mut dyn Write, view: &ReportView, colour: bool) -> io::Result<()> {
@@ -163,7 +165,7 @@ fn difference(out: &mut dyn Write, one: &DifferenceView, indent: &str) -> io::Re
     };
     let severity = one.severity;
     writeln!(out, "{indent}{style}{severity:<8}{style:#} {}{path}: {}{detail}", one.place, one.kind)?;
-    let value = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| short(value.get(), VALUE));
+    let value = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| short(&readable(value.get()), VALUE));
     if let Some(primary) = value(&one.primary) {
         writeln!(out, "{indent}  {PRIMARY}- primary   {primary}{PRIMARY:#}")?;
     }
@@ -173,8 +175,8 @@ fn difference(out: &mut dyn Write, one: &DifferenceView, indent: &str) -> io::Re
     Ok(())
 }
 
-/// One signature with its exemplars (or the one asked for).
-pub fn show(out: &mut dyn Write, view: &ShowView) -> io::Result<()> {
+/// One signature with its first exemplars, or the one asked for, by its number from 1.
+pub fn show(out: &mut dyn Write, view: &ShowView, number: Option<usize>) -> io::Result<()> {
     let s = &view.signature;
     let style = severity_style(s.severity);
     let detail = s.detail.as_ref().map(|detail| format!(" ({})", clean(detail))).unwrap_or_default();
@@ -190,14 +192,15 @@ pub fn show(out: &mut dyn Write, view: &ShowView) -> io::Result<()> {
         let versions: Vec<String> = s.candidate_versions.iter().map(|version| clean(version)).collect();
         writeln!(out, "  candidate  {}", versions.join(", "))?;
     }
-    for (at, one) in view.exemplars.iter().enumerate() {
+    for (at, one) in view.exemplars.iter().take(EXEMPLARS).enumerate() {
         writeln!(out)?;
-        exemplar(out, at + 1, one)?;
+        exemplar(out, number.unwrap_or(at + 1), one)?;
     }
-    if view.exemplars.is_empty() {
-        writeln!(out, "\n  no exemplar is stored")?;
+    match view.exemplars.len() {
+        0 => writeln!(out, "\n  no exemplar is stored"),
+        n if n > EXEMPLARS => writeln!(out, "\n{} more: --exemplar {} to {n}", n - EXEMPLARS, EXEMPLARS + 1),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn exemplar(out: &mut dyn Write, number: usize, one: &ExemplarView) -> io::Result<()> {
@@ -226,7 +229,7 @@ fn answer(out: &mut dyn Write, side: &str, answer: &AnswerView, version: Option<
     if let Some(body) = &answer.body {
         let lines: Vec<&str> = body.lines().collect();
         for line in lines.iter().take(BODY_LINES) {
-            writeln!(out, "             {DIM}{}{DIM:#}", short(line, VALUE))?;
+            writeln!(out, "             {DIM}{}{DIM:#}", short(&readable(line), VALUE))?;
         }
         if lines.len() > BODY_LINES {
             writeln!(

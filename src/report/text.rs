@@ -22,6 +22,43 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// JSON text as people read it: `\\u00fc` becomes `ü` where that can be printed, so that two spellings of one string look
+/// alike. Quotes, backslashes, control and direction characters and lone surrogates stay escaped.
+pub fn readable(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (taken, printed) = escape(rest);
+        match printed {
+            Some(c) => out.push(c),
+            None => out.push_str(&rest[..taken]),
+        }
+        rest = &rest[taken..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Bytes of the escape that `text` begins with, and the character that it stands for, where that may be printed.
+fn escape(text: &str) -> (usize, Option<char>) {
+    let unit = |from: usize| text.get(from..from + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let second = text.chars().nth(1).map_or(1, |c| 1 + c.len_utf8());
+    if !text.starts_with("\\u") {
+        return (second, None);
+    }
+    let (taken, code) = match (unit(2), text.get(6..8), unit(8)) {
+        (Some(high @ 0xd800..=0xdbff), Some("\\u"), Some(low @ 0xdc00..=0xdfff)) => {
+            (12, 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))
+        }
+        (Some(code), _, _) => (6, code),
+        (None, _, _) => return (second, None),
+    };
+    let shown = char::from_u32(code).filter(|c| !unsafe_to_print(*c) && !matches!(c, '"' | '\\'));
+    (taken, shown)
+}
+
 fn unsafe_to_print(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -57,5 +94,12 @@ mod tests {
         let hostile = "a\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}b";
         assert_eq!(clean(hostile), "a\\u{1b}]0;owned\\u{7}\\r\\n\\u{9b}31m\\u{202e}b");
         assert_eq!(short("Zoë likes it", 4), "Zoë …");
+    }
+
+    #[test]
+    fn escapes_are_read_where_they_can_be_printed() {
+        assert_eq!(readable(r#""\u00dcber \ud83d\ude2d""#), r#""Über 😭""#);
+        let kept = r#""\u001b \u0022 \u005c \ud83d \u202e \n \\u00fc \u00g1 \"#;
+        assert_eq!(readable(kept), kept);
     }
 }
