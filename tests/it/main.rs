@@ -23,6 +23,8 @@ mod store_full;
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault
 mod example;
+// what the README says to run
+mod readme;
 // the judge by example: two answers and rules in, a judgement out
 mod judge_cases;
 // comparison cases drawn from other projects' tests
