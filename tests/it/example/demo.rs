@@ -1,6 +1,6 @@
 //! `./scenarios/demo` does what the README says, and leaves nothing behind.
 
-use super::available;
+use super::{Stack, available};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -15,4 +15,25 @@ fn the_demo_shows_mismatches_and_ends() {
     assert!(text.contains("GET /api/review/{review_id}"), "{text}");
     assert!(text.contains("received"), "{text}");
     assert!(!text.contains('\u{1b}'), "no colour in a pipe: {text:?}");
+}
+
+#[test]
+fn two_examples_run_at_once_and_leave_nothing_behind() {
+    if !available() {
+        return;
+    }
+    let (one, other) = (Stack::start(&[]), Stack::start(&[]));
+    assert_ne!(one.get("tee"), other.get("tee"));
+    one.traffic(7);
+    let pids = [one.pids(), other.pids()].concat();
+    assert!(pids.len() >= 8, "monolith, gRPC worker, API and tee, twice: {pids:?}");
+    let folders = [one.get("folder").to_owned(), other.get("folder").to_owned()];
+    one.stop();
+    other.stop();
+    for pid in pids {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "process {pid} was left behind");
+    }
+    for folder in folders {
+        assert!(!std::path::Path::new(&folder).exists(), "{folder} was left behind");
+    }
 }
