@@ -9,9 +9,9 @@ mod dates;
 mod location;
 mod tokens;
 
+use super::HeaderPolicy;
 use super::{Difference, Kind, Place, Severity};
 use crate::exchange::Response;
-use crate::judge::HeaderPolicy;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 

@@ -9,6 +9,7 @@ mod multiset;
 mod normal;
 mod place;
 mod plain;
+mod policy;
 mod tell;
 mod walk;
 
@@ -18,4 +19,5 @@ pub(crate) use findings::{Findings, Tallies};
 pub(crate) use headers::{HeaderContext, compare_headers};
 pub(crate) use place::general_pointer;
 pub(crate) use plain::{bytes as compare_bytes, text as compare_text};
+pub use policy::HeaderPolicy;
 pub(crate) use walk::compare_trees;

@@ -57,6 +57,7 @@ pub struct Failure {
 
 /// What became of asking one side.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "it stays in one place; a box would be an allocation for every exchange")]
 pub enum Outcome {
     /// A whole answer.
     Answered(Response),

@@ -10,6 +10,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
+pub use crate::compare::HeaderPolicy;
 pub use judgement::{Inconclusive, Judgement, RuleUse, Vacuous, Verdict};
 pub use signature::{SignatureId, general_path, signature};
 
@@ -35,24 +36,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { differences: 1_000, decoded_bytes: 64 << 20, depth: 10_000 }
-    }
-}
-
-/// Which header fields are compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderPolicy {
-    /// All but those that vary by nature and those listed (lower case).
-    All {
-        /// Fields not compared, beside the built-in list.
-        ignore: Vec<String>,
-    },
-    /// These alone (lower case).
-    Only(Vec<String>),
-}
-
-impl Default for HeaderPolicy {
-    fn default() -> HeaderPolicy {
-        HeaderPolicy::All { ignore: Vec::new() }
     }
 }
 
