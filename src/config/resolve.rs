@@ -297,7 +297,11 @@ mod tests {
     fn a_file_has_the_documented_defaults() {
         let config = file("").unwrap();
         let mirror = &config.mirror;
-        assert_eq!(mirror.rate.map(|rate| (rate.per_second.get(), rate.burst.get())), Some((200, 50)));
+        assert_eq!(mirror.rate, None, "a limit that nobody set would be a surprise");
+        assert!(config.warnings.iter().any(|warning| warning.contains("no rate limit")), "{:?}", config.warnings);
+        let limited = file("[mirror]\nrate = \"200/s\"").unwrap();
+        assert_eq!(limited.mirror.rate.map(|rate| (rate.per_second.get(), rate.burst.get())), Some((200, 50)));
+        assert!(!limited.warnings.iter().any(|warning| warning.contains("no rate limit")), "{:?}", limited.warnings);
         assert_eq!((mirror.max_in_flight, mirror.max_in_flight_bytes, mirror.max_body), (64, 16 << 20, 1 << 20));
         assert_eq!(mirror.methods, [http::Method::GET, http::Method::HEAD]);
         assert_eq!(mirror.breaker.failures, 20);

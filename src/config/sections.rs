@@ -84,7 +84,7 @@ fn bytes(source: &Source<'_>, value: &Option<Spanned<Scalar>>, default: u64, lea
     }
 }
 
-/// `[mirror]`. Without a file there is no rate limit, and a warning says so.
+/// `[mirror]`. Where no rate is named there is no rate limit, and a warning says so.
 pub(super) fn mirror(
     source: &Source<'_>,
     raw: &RawMirror,
@@ -98,9 +98,10 @@ pub(super) fn mirror(
     };
     let shadow_nice = raw.shadow_nice.as_ref().map_or(Ok(5), |nice| within(source, nice, 0..=19))?;
     let max_in_flight = raw.max_in_flight.as_ref().map_or(Ok(64), |most| within(source, most, 1..=65_536))?;
-    let rate = rate(source, raw, from_file)?;
-    if !from_file {
-        warnings.push("started by flags alone: there is no rate limit on shadow requests".to_owned());
+    let rate = rate(source, raw)?;
+    if raw.rate.is_none() {
+        let started = if from_file { "[mirror] rate is not set" } else { "started by flags alone" };
+        warnings.push(format!("{started}: there is no rate limit on shadow requests"));
     }
     Ok(Mirror {
         basis_points,
@@ -115,10 +116,9 @@ pub(super) fn mirror(
     })
 }
 
-fn rate(source: &Source<'_>, raw: &RawMirror, from_file: bool) -> Result<Option<Rate>, ConfigError> {
+fn rate(source: &Source<'_>, raw: &RawMirror) -> Result<Option<Rate>, ConfigError> {
     let per_second = match &raw.rate {
-        None if !from_file => None,
-        None => NonZeroU32::new(200),
+        None => None,
         Some(text) => {
             let value = source.expand(text)?;
             spelling::rate(&value)
