@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::evidence::{Mark, StoredAnswer, StoredRequest};
+use crate::exchange::ExchangeId;
 use proptest::prelude::*;
 
 const SOURCE: Source = Source { tee: 1, incarnation: 2 };
