@@ -171,3 +171,21 @@ impl Body for ToSide {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_of_an_upload_is_the_frame_that_passed() {
+        let frame = Bytes::from(vec![b'x'; 1 << 20]);
+        let mut permit = Permit::of_its_own(4 << 20);
+        let state = UploadState::new();
+        state.copy_into(Capture::new(4 << 20, 0), &permit, false);
+        state.pass(&frame);
+        state.complete.set(true);
+        let copied = state.finish(&mut permit).unwrap();
+        let kept: Vec<_> = copied.kept().iter().map(|part| (part.as_ptr(), part.len())).collect();
+        assert_eq!(kept, [(frame.as_ptr(), 1 << 20)]);
+    }
+}

@@ -169,6 +169,7 @@ fn what_was_acknowledged_outlives_kill_9_under_load() {
         assert!(number(gap, "up_to") >= read.sent - n("received"), "{} sent, {told}", read.sent);
         agree(dir.path(), &ledger);
         tee = Tee::again(dir);
+        assert!(tee.said("the tee was stopped without a chance to write"), "what the store logs is seen");
         let again = tee.ledger();
         adds_up(&again);
         assert_eq!(totals(&again), totals(&ledger), "{told}");
