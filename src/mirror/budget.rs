@@ -68,6 +68,14 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// A permit of a budget of its own.
+    #[cfg(test)]
+    pub(crate) fn of_its_own(bytes: usize) -> Permit {
+        let second = std::time::Duration::from_secs(1);
+        let settings = crate::config::Breaker { failures: 1, window: second, cooldown: second, probe_timeout: second };
+        let breaker = Arc::new(Breaker::new(settings));
+        Arc::new(Budget::new(1, bytes, breaker)).admit(0, false).unwrap_or_else(|_| unreachable!("nothing is held yet"))
+    }
     /// Holds more bytes; false when there is no room, and then nothing more is held.
     pub fn charge(&mut self, bytes: usize) -> bool {
         self.hold.charge(bytes)

@@ -12,7 +12,6 @@ pub(super) struct Closing {
     shared: Arc<Shared>,
     pub(super) fold: Fold,
     counted: Counts,
-    received: u64,
     sequence: u64,
     /// Closed, and not yet taken by the store.
     pending: Option<EvidenceBatch>,
@@ -22,20 +21,20 @@ impl Closing {
     /// Nothing judged yet.
     pub(super) fn new(shared: Arc<Shared>) -> Closing {
         let fold = Fold::new(shared.config.store.exemplars);
-        Closing { shared, fold, counted: Counts::default(), received: 0, sequence: 0, pending: None }
+        Closing { shared, fold, counted: Counts::default(), sequence: 0, pending: None }
     }
-    /// Closes the open batch, if there is anything in it, and offers it. True when the store has taken all there is.
+    /// Closes the open batch, if at least one exchange or request came to its end since the last, and offers it. True when the store has taken all there is.
     pub(super) fn close(&mut self) -> bool {
         let cut = self.shared.accounts.cut();
-        let changed = cut.received() != self.received || cut.counts != self.counted || self.fold.operations() > 0;
-        if changed {
+        // What is folded is counted in the same breath, so nothing can be folded and not counted.
+        if cut.counts != self.counted {
             let mut delta = cut.counts.clone();
             delta.subtract(&self.counted);
-            self.received = cut.received();
+            let received = cut.received();
             self.counted = cut.counts;
             // A batch that the store has not taken yet has not used its number up.
             let sequence = self.sequence + 1;
-            let batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), self.received, delta);
+            let batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), received, delta);
             match &mut self.pending {
                 Some(pending) => {
                     pending.merge(batch);

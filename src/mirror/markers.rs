@@ -75,6 +75,11 @@ impl Markers {
         headers.remove(SHADOW);
         headers.remove(ECHO);
     }
+    /// Removes what only tees need of a shadow request that came back: that it is one, the primary may know.
+    pub fn strip_returned(headers: &mut HeaderMap) {
+        headers.remove(EXCHANGE);
+        headers.remove(ECHO);
+    }
     fn exchange_mac(&self, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(b"exchange\0").update(&id.0.to_be_bytes()).update(&expiry_s.to_be_bytes());

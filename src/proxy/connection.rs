@@ -61,3 +61,44 @@ pub(super) async fn run(worker: Rc<Worker>, stream: TcpStream, peer: IpAddr, mut
         let _ = connection.await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// What a client of these settings reads from the last byte that it sends until the connection ends, and after how long.
+    async fn silent_after(sent: &str, answers: usize) -> (String, Duration) {
+        let (mut client, server) = tokio::io::duplex(4_096);
+        let service = hyper::service::service_fn(|_| async {
+            Ok::<_, Infallible>(http::Response::new(super::super::answer::ToClient::Empty))
+        });
+        let served = settings().serve_connection(TokioIo::new(server), service);
+        let asked = async move {
+            client.write_all(sent.as_bytes()).await.unwrap();
+            let mut text = String::new();
+            while text.matches("\r\n\r\n").count() < answers {
+                text.push(char::from(client.read_u8().await.unwrap()));
+            }
+            let idle_since = tokio::time::Instant::now();
+            let mut rest = String::new();
+            client.read_to_string(&mut rest).await.unwrap();
+            (rest, idle_since.elapsed())
+        };
+        let ended = async move {
+            // It says that the head never came; nobody is there to be told. Dropped here, the connection closes.
+            let _ = served.await;
+        };
+        tokio::join!(ended, asked).1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_closed_after_thirty_seconds_without_a_byte() {
+        let whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for (sent, answers) in [(whole, 1), ("", 0), ("GET / HTTP/1.1\r\nHo", 0), (&*whole.repeat(3), 3)] {
+            let (rest, after) = silent_after(sent, answers).await;
+            assert_eq!(rest, "", "{sent:?}");
+            assert!((HEAD_WITHIN..HEAD_WITHIN + Duration::from_secs(1)).contains(&after), "{sent:?}: {after:?}");
+        }
+    }
+}

@@ -35,10 +35,24 @@ fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
 
 fn is_authority(host: &HeaderValue) -> bool {
     let bytes = host.as_bytes();
-    !bytes.contains(&b'@') && !bytes.contains(&b',') && Authority::try_from(bytes).is_ok()
+    let Ok(authority) = Authority::try_from(bytes) else {
+        return false;
+    };
+    // What follows the host's name is a colon and a port, which may be empty, or nothing.
+    let rest = authority.as_str().strip_prefix(authority.host());
+    let port = rest.and_then(|rest| if rest.is_empty() { Some("") } else { rest.strip_prefix(':') });
+    let numeric = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    port.is_some_and(|port| port.is_empty() || numeric(port))
+        && !authority.host().is_empty()
+        && !bytes.contains(&b'@')
+        && !bytes.contains(&b',')
 }
 
 fn check_framing(headers: &HeaderMap, method: &Method, raw: &RawHead) -> Result<(), Refusal> {
+    raw.confirm(method);
+    if raw.is_refused() {
+        return bad("a control byte in a chunk line");
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
@@ -88,10 +102,12 @@ mod tests {
         assert_eq!(status(get("/")), 400);
         assert_eq!(status(get("/").version(Version::HTTP_10)), 0);
         assert_eq!(status(get("/").header("host", "a").header("host", "a")), 400);
-        for host in ["", "a b", "a@b", "a,b", "a/b", "[::1"] {
+        for host in
+            ["", "a b", "a@b", "a,b", "a/b", "[::1", "a:b", "a:80b", "a:-1", "a:99999", "a:1:2", "[::1]80", ":80"]
+        {
             assert_eq!(status(get("/").header("host", host)), 400, "{host:?}");
         }
-        for host in ["a", "a:80", "[::1]:80", "shop.example."] {
+        for host in ["a", "a:80", "a:", "[::1]", "[::1]:80", "shop.example."] {
             assert_eq!(status(get("/").header("host", host)), 0, "{host:?}");
         }
     }

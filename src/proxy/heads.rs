@@ -1,8 +1,10 @@
-//! Looks at the raw bytes of a head beside hyper, for what hyper mends without a word: a length beside chunks.
+//! Looks at the raw bytes of a head beside hyper, for what hyper mends without a word: a length beside chunks,
+//! control bytes in chunk lines.
 //!
 //! It can only refuse. A head that was not seen whole (one of several in one read) is left to hyper, which then lets the
-//! chunks count, drops the length and closes the connection after the answer.
+//! chunks count, drops the length and closes the connection after the answer, and skips chunk extensions.
 
+use super::chunk_lines::ChunkLines;
 use http::Method;
 use parking_lot::Mutex;
 use std::io;
@@ -24,33 +26,62 @@ struct Raw {
     bytes: Vec<u8>,
     /// The next bytes belong to a head.
     open: bool,
+    /// The chunked body behind the head.
+    lines: ChunkLines,
+    /// It holds a byte that it may not hold.
+    refused: bool,
+    /// The head is that of the request under way.
+    confirmed: bool,
+}
+
+impl Raw {
+    fn new() -> Raw {
+        Raw { bytes: Vec::new(), open: true, lines: ChunkLines::Done, refused: false, confirmed: false }
+    }
+    /// True when this head was seen from its start, as far as its first word tells.
+    fn is_of(&self, method: &Method) -> bool {
+        self.bytes.strip_prefix(method.as_str().as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+    }
+    fn has(&self, field: &[u8]) -> bool {
+        self.bytes.split(|b| *b == b'\n').skip(1).any(|line| {
+            line.split(|b| *b == b':').next().is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(field))
+        })
+    }
 }
 
 impl RawHead {
     pub(super) fn new() -> RawHead {
-        RawHead(Arc::new(Mutex::new(Raw { bytes: Vec::new(), open: true })))
+        RawHead(Arc::new(Mutex::new(Raw::new())))
     }
     /// What is read from now on is a head.
     pub(super) fn begin(&self) {
         let mut raw = self.0.lock();
-        raw.bytes.clear();
-        raw.open = true;
+        let mut bytes = std::mem::take(&mut raw.bytes);
+        bytes.clear();
+        *raw = Raw { bytes, ..Raw::new() };
     }
     /// True when the head of this request was seen and says a length.
     pub(super) fn says_length(&self, method: &Method) -> bool {
         let raw = self.0.lock();
-        let mut lines = raw.bytes.split(|b| *b == b'\n');
-        let first = lines.next().unwrap_or_default();
-        let ours = first.strip_prefix(method.as_str().as_bytes()).is_some_and(|rest| rest.starts_with(b" "));
-        ours && lines.any(|line| {
-            line.split(|b| *b == b':')
-                .next()
-                .is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"content-length"))
-        })
+        raw.is_of(method) && raw.has(b"content-length")
+    }
+    /// Says which request is under way: nothing is refused for a head that is not its own.
+    pub(super) fn confirm(&self, method: &Method) {
+        let mut raw = self.0.lock();
+        raw.confirmed = raw.is_of(method);
+    }
+    /// True once the chunk lines of the request under way hold a byte that they may not hold.
+    pub(super) fn is_refused(&self) -> bool {
+        let raw = self.0.lock();
+        raw.confirmed && raw.refused
     }
     fn read(&self, new: &[u8]) {
         let mut raw = self.0.lock();
-        if !raw.open || new.is_empty() {
+        if !raw.open {
+            raw.refused |= raw.lines.read(new);
+            return;
+        }
+        if new.is_empty() {
             return;
         }
         let before = raw.bytes.len().saturating_sub(3);
@@ -65,6 +96,10 @@ impl RawHead {
         raw.open = end.is_none() && room > new.len();
         let part = new.get(..end.unwrap_or(new.len()).min(room)).unwrap_or_default();
         raw.bytes.extend_from_slice(part);
+        if let Some(end) = end.filter(|_| raw.has(b"transfer-encoding")) {
+            raw.lines = ChunkLines::Size(0);
+            raw.refused = raw.lines.read(new.get(end..).unwrap_or_default());
+        }
     }
 }
 
@@ -121,6 +156,22 @@ mod tests {
             raw.read(&[&HEAD[cut..], b"0\r\n\r\n"].concat());
             assert!(raw.says_length(&Method::POST), "cut at {cut}");
             assert_eq!(raw.0.lock().bytes, HEAD, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_control_byte_in_a_chunk_line_refuses_its_own_request_only() {
+        let bad = b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;\0\r\nhello\r\n0\r\n\r\n";
+        for cut in 1..bad.len() {
+            let raw = RawHead::new();
+            raw.read(&bad[..cut]);
+            raw.read(&bad[cut..]);
+            raw.confirm(&Method::GET);
+            assert!(!raw.is_refused(), "another request's");
+            raw.confirm(&Method::POST);
+            assert!(raw.is_refused(), "cut at {cut}");
+            raw.begin();
+            assert!(!raw.is_refused(), "the next request is a new one");
         }
     }
 

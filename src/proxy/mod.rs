@@ -1,6 +1,7 @@
 //! The live path: listen, find the route, forward, capture. Nothing here ever waits for the shadow side.
 
 mod answer;
+mod chunk_lines;
 mod connection;
 mod forward;
 mod guard;

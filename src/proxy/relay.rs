@@ -45,7 +45,7 @@ impl Relay {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                self.fail(failure_of(&error, Some(self.status)));
+                self.cut(&error);
                 Poll::Ready(Some(Err(Cut::Failed(error))))
             }
             Poll::Ready(None) => {
@@ -71,7 +71,8 @@ impl Relay {
             frame.data_ref().into_iter().for_each(|data| pending.frame(data));
             frame.trailers_ref().into_iter().for_each(|trailers| pending.trailers(trailers));
         }
-        if self.incoming.is_end_stream() {
+        // Trailers are the last frame, and hyper does not ask for one more.
+        if self.incoming.is_end_stream() || frame.is_trailers() {
             self.end();
         }
     }
@@ -80,6 +81,14 @@ impl Relay {
         // While the upload still runs, the connection is not free.
         let free = self.upload.as_ref().is_none_or(|upload| upload.is_complete());
         self.lease.take().filter(|_| free).into_iter().for_each(Lease::give_back);
+    }
+    fn cut(&mut self, error: &hyper::Error) {
+        if self.upload.as_ref().is_some_and(|upload| upload.client_fault().is_some()) {
+            // The client broke its own upload off, and the connection to the side with it: dropped, the exchange says so.
+            (self.lease, self.pending) = (None, None);
+        } else {
+            self.fail(failure_of(error, Some(self.status)));
+        }
     }
     fn fail(&mut self, failure: Failure) {
         self.lease = None;

@@ -4,16 +4,15 @@ use super::answer::{ToClient, own};
 use super::heads::RawHead;
 use super::pending::{Pending, no_answer_yet};
 use super::relay::Relay;
-use super::upload::{ToSide, UploadState};
+use super::upload::{ClientFault, ToSide, UploadState};
 use super::worker::{Live, Worker};
 use super::{forward, guard, tunnel};
 use crate::config::{Config, RouteConfig, RouteIndex};
 use crate::exchange::{Body as Copied, Client, ExchangeId, Failure, FailureKind, Request as Asked};
 use crate::mirror::{ECHO, Facts, Job, Lane, Markers, Permit};
-use crate::upstream::{Capture, Hop, Lease, compact, origin_form, strip_hop_by_hop, wants_upgrade};
+use crate::upstream::{Capture, Hop, Lease, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -38,7 +37,7 @@ pub(super) async fn serve(
         return own(StatusCode::LOOP_DETECTED, "this request has passed here before", false);
     }
     let shadow = shadow_of(lane, &request);
-    let upgrade = wants_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let upgrade = wants_websocket(request.method(), request.headers()).then(|| hyper::upgrade::on(&mut request));
     let config = lane.config();
     let route = find(config, &request);
     let live = worker.side_of(route.map(|(_, route)| route));
@@ -56,18 +55,22 @@ pub(super) async fn serve(
         raw.begin();
     }
     let (mut parts, body) = request.into_parts();
-    let (body, upload) = ToSide::new(body);
+    let (body, upload) = ToSide::new(body, raw);
     let pending = permit.map(|permit| {
         let route = route.map(|(index, _)| index);
         begin(lane, &parts, peer, route, permit, upload.as_ref(), known_length)
     });
-    prepare(worker, live, &mut parts, peer, shadow.is_some(), &body);
+    prepare(worker, live, &mut parts, peer, shadow.is_some(), upgrade.is_some(), &body);
     let sent = forward::send(&live.pool, Request::from_parts(parts, body), upload.as_deref(), live.timeout).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
     }
     match sent {
-        Err(failure) => failed(pending, failure),
+        Err(failure) => match upload.and_then(|upload| upload.client_fault()) {
+            // Dropped, the exchange says that the client broke it off.
+            Some(fault) => client_failed(fault),
+            None => failed(pending, failure),
+        },
         Ok((response, lease)) => answered(worker, live, response, lease, upload, pending, shadow, upgrade),
     }
 }
@@ -111,7 +114,7 @@ fn begin(
     }
     let request = Asked {
         method: parts.method.clone(),
-        target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+        target: path_and_query(&parts.uri).into_owned(),
         headers: compact(&parts.headers),
         body: Copied::empty(),
     };
@@ -128,8 +131,8 @@ fn begin(
 }
 
 /// Makes the client's head the head that the side gets.
-fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, peer: IpAddr, marked: bool, body: &ToSide) {
-    let protocol = wants_upgrade(&parts.headers).then(|| parts.headers.get(UPGRADE).cloned()).flatten();
+fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, peer: IpAddr, marked: bool, upgrade: bool, body: &ToSide) {
+    let protocol = upgrade.then(|| parts.headers.get(UPGRADE).cloned()).flatten();
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);
     tunnel::restore(headers, protocol);
@@ -141,12 +144,29 @@ fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, peer: IpAddr, marked
         headers.insert(HOST, host.clone());
     }
     Hop { peer }.append_forwarded(headers);
-    if !marked {
+    if marked {
+        // It has done its work here; further on it would be a secret of ours in somebody's log.
+        Markers::strip_returned(headers);
+    } else {
         Markers::strip_untrusted(headers);
     }
     worker.lane.markers().append_hop(headers);
     parts.uri = origin_form(std::mem::take(&mut parts.uri), &live.base_path);
     parts.version = Version::HTTP_11;
+}
+
+/// The client's body was none that can be passed on. The side has seen the start of it at most.
+fn client_failed(fault: ClientFault) -> Response<ToClient> {
+    match fault {
+        ClientFault::Malformed => {
+            own(StatusCode::BAD_REQUEST, "the request's body is malformed or ends too early", true)
+        }
+        ClientFault::TooLong => own(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "the request's trailers or chunk extensions are too long",
+            true,
+        ),
+    }
 }
 
 /// No answer: the client gets the tee's own.

@@ -1,5 +1,6 @@
 //! A request body on its way to the primary: passed on frame by frame, copied up to the cap where the exchange is mirrored.
 
+use super::heads::RawHead;
 use crate::evidence::NotJudged;
 use crate::exchange::Body as Copied;
 use crate::mirror::{Hold, Permit};
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::cell::{Cell, RefCell};
+use std::error::Error as _;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -24,6 +26,7 @@ pub(super) enum ToSide {
 /// The client's body as it comes.
 pub(super) struct Upload {
     incoming: Incoming,
+    raw: RawHead,
     state: Rc<UploadState>,
 }
 
@@ -32,6 +35,27 @@ pub(super) struct UploadState {
     copy: RefCell<Option<Copy>>,
     complete: Cell<bool>,
     moved_at: Cell<Instant>,
+    client_fault: Cell<Option<ClientFault>>,
+}
+
+/// What was wrong with the client's body: no failure of the side's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientFault {
+    /// Broken framing, or an end before its end.
+    Malformed,
+    /// Trailers or chunk extensions without an end.
+    TooLong,
+}
+
+/// Why an upload ends early: the connection to the side is cut, so that half a request never looks whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    /// The client's framing or its connection.
+    #[error("the client's body was cut: {0}")]
+    Client(#[from] hyper::Error),
+    /// A byte that no chunk line may hold.
+    #[error("the client's chunks hold a control byte")]
+    Refused,
 }
 
 struct Copy {
@@ -48,6 +72,7 @@ impl UploadState {
             copy: RefCell::default(),
             complete: Cell::new(false),
             moved_at: Cell::new(Instant::now()),
+            client_fault: Cell::new(None),
         })
     }
     /// Copies it from now on; `held` where its whole length is in the permit already.
@@ -61,6 +86,10 @@ impl UploadState {
     /// True once the last frame has passed.
     pub(super) fn is_complete(&self) -> bool {
         self.complete.get()
+    }
+    /// What was wrong with the client's body, once something was.
+    pub(super) fn client_fault(&self) -> Option<ClientFault> {
+        self.client_fault.get()
     }
     /// The copy, once the exchange has ended.
     pub(super) fn finish(&self, permit: &mut Permit) -> Result<Copied, NotJudged> {
@@ -88,25 +117,35 @@ impl UploadState {
     }
 }
 
+/// hyper has no kind for its limits on trailers and chunk extensions, only words; without them it is malformed.
+fn fault_of(error: &hyper::Error) -> ClientFault {
+    let over = error.source().is_some_and(|cause| cause.to_string().contains("over limit"));
+    if over { ClientFault::TooLong } else { ClientFault::Malformed }
+}
+
 impl ToSide {
     /// The body of a request.
-    pub(super) fn new(incoming: Incoming) -> (ToSide, Option<Rc<UploadState>>) {
+    pub(super) fn new(incoming: Incoming, raw: &RawHead) -> (ToSide, Option<Rc<UploadState>>) {
         if incoming.is_end_stream() {
             return (ToSide::Empty, None);
         }
         let state = UploadState::new();
-        (ToSide::Upload(Upload { incoming, state: state.clone() }), Some(state))
+        (ToSide::Upload(Upload { incoming, raw: raw.clone(), state: state.clone() }), Some(state))
     }
 }
 
 impl Body for ToSide {
     type Data = Bytes;
-    type Error = hyper::Error;
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    type Error = Broken;
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let ToSide::Upload(upload) = self.get_mut() else {
             return Poll::Ready(None);
         };
         let frame = ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
+        if upload.raw.is_refused() {
+            upload.state.client_fault.set(Some(ClientFault::Malformed));
+            return Poll::Ready(Some(Err(Broken::Refused)));
+        }
         match &frame {
             Some(Ok(frame)) => {
                 frame.data_ref().into_iter().for_each(|data| upload.state.pass(data));
@@ -114,10 +153,10 @@ impl Body for ToSide {
                     upload.state.complete.set(true);
                 }
             }
-            Some(Err(_)) => {}
+            Some(Err(error)) => upload.state.client_fault.set(Some(fault_of(error))),
             None => upload.state.complete.set(true),
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(Broken::Client)))
     }
     fn is_end_stream(&self) -> bool {
         match self {
@@ -130,5 +169,23 @@ impl Body for ToSide {
             ToSide::Empty => SizeHint::with_exact(0),
             ToSide::Upload(upload) => upload.incoming.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_of_an_upload_is_the_frame_that_passed() {
+        let frame = Bytes::from(vec![b'x'; 1 << 20]);
+        let mut permit = Permit::of_its_own(4 << 20);
+        let state = UploadState::new();
+        state.copy_into(Capture::new(4 << 20, 0), &permit, false);
+        state.pass(&frame);
+        state.complete.set(true);
+        let copied = state.finish(&mut permit).unwrap();
+        let kept: Vec<_> = copied.kept().iter().map(|part| (part.as_ptr(), part.len())).collect();
+        assert_eq!(kept, [(frame.as_ptr(), 1 << 20)]);
     }
 }

@@ -81,6 +81,16 @@ mod tests {
     }
 
     #[test]
+    fn a_large_frame_is_shared_and_never_copied() {
+        let frames = [Bytes::from(vec![b'x'; 1 << 20]), Bytes::from(vec![b'y'; 1 << 20])];
+        let mut capture = Capture::new(4 << 20, 0);
+        frames.iter().for_each(|frame| assert_eq!(capture.push(frame), 1 << 20));
+        let body = capture.finish();
+        let places = |parts: &mut dyn Iterator<Item = &Bytes>| parts.map(|part| part.as_ptr()).collect::<Vec<_>>();
+        assert_eq!(places(&mut body.kept().iter()), places(&mut frames.iter()));
+    }
+
+    #[test]
     fn a_body_of_exactly_the_cap_is_complete() {
         let mut capture = Capture::new(4, 0);
         assert_eq!(capture.push(&Bytes::from_static(b"ab")) + capture.push(&Bytes::from_static(b"cd")), 4);

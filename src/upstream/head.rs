@@ -1,9 +1,10 @@
 //! What both legs do alike to a request's head: hop-by-hop fields go, forwarded fields come.
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -78,18 +79,24 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// True for a request that wants another protocol and names `upgrade` in `Connection`; an upgrade to h2c does not count,
-/// since it is dropped.
-pub fn wants_upgrade(headers: &HeaderMap) -> bool {
-    let Some(upgrade) = headers.get(UPGRADE) else {
+/// True for a WebSocket handshake (RFC 6455, 4.1). No other upgrade is passed on: what comes behind it would be neither
+/// checked nor compared.
+pub fn wants_websocket(method: &Method, headers: &HeaderMap) -> bool {
+    let mut upgrades = headers.get_all(UPGRADE).iter();
+    let (Some(upgrade), None) = (upgrades.next(), upgrades.next()) else {
         return false;
     };
-    let named = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-        .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
-    named && !upgrade.as_bytes().trim_ascii().eq_ignore_ascii_case(b"h2c")
+    let named = || {
+        headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    *method == Method::GET
+        && upgrade.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket")
+        && headers.contains_key(SEC_WEBSOCKET_KEY)
+        && named()
 }
 
 /// A copy of a head in one allocation, since each value is else a slice that keeps a whole read buffer alive.
@@ -107,6 +114,14 @@ pub fn compact(headers: &HeaderMap) -> HeaderMap {
     copy
 }
 
+/// Path and query of a target; an absolute one may have a query and no path.
+pub fn path_and_query(uri: &Uri) -> Cow<'_, str> {
+    match uri.path_and_query().map_or("/", PathAndQuery::as_str) {
+        query if query.starts_with('?') => Cow::Owned(format!("/{query}")),
+        target => Cow::Borrowed(target),
+    }
+}
+
 /// The target as it goes to a side: path and query alone, behind the side's base path. An authority in the request line
 /// has become the Host and never selects the side.
 pub fn origin_form(uri: Uri, base_path: &str) -> Uri {
@@ -114,9 +129,9 @@ pub fn origin_form(uri: Uri, base_path: &str) -> Uri {
     if bare && base_path.is_empty() {
         return uri;
     }
-    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let target = if target.starts_with('/') { target } else { "/" };
-    PathAndQuery::try_from(format!("{base_path}{target}")).map_or(uri, Uri::from)
+    let target = path_and_query(&uri);
+    let target = if target.starts_with('/') { &target } else { "/" };
+    PathAndQuery::try_from(format!("{base_path}{target}")).map_or_else(|_| uri.clone(), Uri::from)
 }
 
 #[cfg(test)]
@@ -170,16 +185,27 @@ mod tests {
     }
 
     #[test]
-    fn only_a_named_upgrade_that_is_not_h2c_counts() {
-        assert!(wants_upgrade(&map(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")])));
-        assert!(!wants_upgrade(&map(&[("upgrade", "websocket")])));
-        assert!(!wants_upgrade(&map(&[("connection", "upgrade, http2-settings"), ("upgrade", "h2c")])));
+    fn only_a_websocket_handshake_is_an_upgrade() {
+        let key = ("sec-websocket-key", "x3JJHMbDL1EzLkh9GBhXDw==");
+        let wants = |lines: &[_]| wants_websocket(&Method::GET, &map(lines));
+        let whole = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket"), key];
+        assert!(wants(&whole));
+        assert!(!wants_websocket(&Method::POST, &map(&whole)));
+        assert!(!wants(&[("upgrade", "websocket"), key]));
+        assert!(!wants(&[("connection", "upgrade"), ("upgrade", "websocket")]));
+        for other in ["h2c", "TLS/1.2, HTTP/1.1", "websocket, h2c", "websocket2"] {
+            assert!(!wants(&[("connection", "upgrade"), ("upgrade", other), key]), "{other}");
+        }
+        assert!(!wants(&[("connection", "upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c"), key]));
     }
 
     #[test]
     fn an_absolute_target_loses_its_authority() {
         let target = |text: &str, base: &str| origin_form(text.parse().unwrap(), base).to_string();
         assert_eq!(target("http://evil.example/a?b=1", ""), "/a?b=1");
+        assert_eq!(target("http://evil.example?b=1", ""), "/?b=1");
+        assert_eq!(target("http://evil.example?b=1", "/base"), "/base/?b=1");
+        assert_eq!(path_and_query(&"http://evil.example?b=1".parse().unwrap()), "/?b=1");
         assert_eq!(target("/a?b=1", "/base"), "/base/a?b=1");
         assert_eq!(target("*", ""), "*");
     }

@@ -7,5 +7,5 @@ mod pool;
 
 pub use capture::Capture;
 pub use failure::{failure_of, kind_of};
-pub use head::{Hop, compact, origin_form, strip_hop_by_hop, wants_upgrade};
+pub use head::{Hop, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
 pub use pool::{Dialect, Lease, Pool};

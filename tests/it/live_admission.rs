@@ -146,3 +146,24 @@ fn switched_off_what_was_not_sent_is_cancelled_at_once() {
     client.get("/c");
     assert_eq!(number(&tee.settled(), "judgements.match"), 1);
 }
+
+#[test]
+fn the_admin_switch_stops_mirroring_and_starts_it_again() {
+    let (primary, candidate) = same();
+    let tee = Tee::start(&primary, &candidate, "");
+    let line = format!(
+        "paritee: listening on {} (primary {}, candidate {}), admin on {}",
+        tee.live, primary.address, candidate.address, tee.admin
+    );
+    assert!(tee.said(&line), "whoever starts a tee reads its addresses from this line");
+    let mut client = tee.client();
+    let ours = "Host: localhost\r\n";
+    assert_eq!(tee.admin("POST", "/api/mirror/off", ours).status, 200);
+    (0..20).for_each(|_| assert_eq!(client.get("/a").status, 200));
+    assert_eq!((number(&tee.settled(), "not_mirrored.off"), candidate.count()), (20, 0));
+    assert_eq!(tee.admin("POST", "/api/mirror/on", ours).status, 200);
+    (0..20).for_each(|_| assert_eq!(client.get("/a").status, 200));
+    let ledger = tee.settled();
+    adds_up(&ledger);
+    assert_eq!((number(&ledger, "judgements.match"), candidate.count()), (20, 20), "{ledger}");
+}

@@ -36,6 +36,7 @@ fn a_candidate_that_passes_the_request_back_is_vacuous() {
     let n = |path| number(&ledger, path);
     assert_eq!((n("received"), n("not_mirrored.marked"), n("vacuous.proxied")), (2, 1, 1), "{ledger}");
     assert_eq!((primary.count(), candidate.count()), (2, 1));
+    assert!(primary.seen().iter().all(|seen| seen.header("x-paritee-exchange").is_none()), "the marker ends here");
 }
 
 #[test]

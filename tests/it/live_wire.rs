@@ -22,6 +22,7 @@ fn a_malformed_request_is_refused_and_reaches_neither_side() {
         ("no host", "GET / HTTP/1.1\r\n\r\n"),
         ("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
         ("a bad host", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+        ("a port of letters", "GET / HTTP/1.1\r\nHost: a:abc\r\n\r\n"),
         ("an empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n"),
         (
             "a length and chunks",
@@ -84,6 +85,65 @@ fn an_upload_cut_short_reaches_neither_side_as_a_whole_one() {
     until("the primary has seen three cut requests", || (primary.count() == 3).then_some(()));
     assert!(primary.seen().iter().all(|seen| !seen.whole), "{:?}", primary.seen());
     assert_eq!((candidate.count(), number(&tee.ledger(), "judgements.match")), (0, 0));
+}
+
+#[test]
+fn a_clients_broken_body_is_the_clients_fault() {
+    let (primary, candidate, tee) = tee_with(ALLOW_POST);
+    let bodies = [
+        (400, "g\r\nhello\r\n0\r\n\r\n".to_owned()),
+        (400, "5\nhello\r\n0\r\n\r\n".to_owned()),
+        (400, "5;a\0b\r\nhello\r\n0\r\n\r\n".to_owned()),
+        (400, "5\r\nhello\r\n0\r\nX-A: 1\nX-B: 2\r\n\r\n".to_owned()),
+        // As long as a head may be, and not one byte more: what is left unread would reset the connection.
+        (431, format!("0\r\nX-A: {}", "x".repeat((64 << 10) - 5))),
+    ];
+    for (n, (status, body)) in bodies.iter().enumerate() {
+        let mut client = tee.client();
+        client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        // The primary's connection stands before the body breaks, so that it can be blamed.
+        until("the primary has the head", || (primary.connections.load(SeqCst) > n).then_some(()));
+        client.send(body.as_bytes());
+        assert_eq!(client.answer(false).unwrap().status, *status, "{n}");
+        assert_eq!(client.rest(), b"", "{n}: the connection is closed");
+    }
+    let ledger = tee.settled();
+    adds_up(&ledger);
+    assert_eq!((number(&ledger, "mirrored"), number(&ledger, "inconclusive.client_left")), (5, 5), "{ledger}");
+    assert!(primary.seen().iter().all(|seen| !seen.whole), "{:?}", primary.seen());
+    assert_eq!(candidate.count(), 0);
+}
+
+#[test]
+fn an_answer_that_ends_with_trailers_is_judged() {
+    let chunks =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n4\r\nsame\r\n0\r\nX-Sum: 9\r\n\r\n";
+    let (primary, candidate) = (Origin::answering(chunks.into()), Origin::answering(chunks.into()));
+    let tee = Tee::start(&primary, &candidate, "");
+    let mut client = tee.client();
+    (0..3).for_each(|_| assert_eq!(client.get("/a").body, b"same"));
+    let ledger = tee.settled();
+    adds_up(&ledger);
+    assert_eq!((number(&ledger, "judgements.match"), candidate.count()), (3, 3), "{ledger}");
+    assert_eq!(primary.connections.load(SeqCst), 1, "its connection serves again");
+}
+
+#[test]
+fn only_a_websocket_is_an_upgrade_and_an_absolute_target_keeps_its_query() {
+    let (primary, candidate, tee) = tee_with("");
+    let mut client = tee.client();
+    for upgrade in ["TLS/1.2, HTTP/1.1", "h2c", "websocket, h2c"] {
+        let headers = format!("Connection: Upgrade\r\nUpgrade: {upgrade}\r\n");
+        assert_eq!(client.request("GET", "/a", &headers, b"").status, 200);
+    }
+    client.send(b"GET http://other.test?q=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer(false).unwrap().status, 200);
+    assert_eq!(number(&tee.settled(), "judgements.match"), 4);
+    for seen in [primary.seen(), candidate.seen()] {
+        assert!(seen.iter().all(|seen| seen.header("upgrade").is_none() && seen.header("connection").is_none()));
+        let last = seen.iter().find(|seen| seen.header("host") == Some("other.test")).expect("the absolute one");
+        assert_eq!(last.target(), "/?q=1");
+    }
 }
 
 #[test]
@@ -230,7 +290,7 @@ fn an_upgrade_passes_raw_after_the_primarys_101() {
     let candidate = Origin::answering(plain(b"same"));
     let tee = Tee::start(&primary, &candidate, "");
     let mut client = tee.client();
-    client.send(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    client.send(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n");
     let head = client.head().unwrap().to_lowercase();
     assert!(head.starts_with("http/1.1 101") && head.contains("upgrade: websocket"), "{head}");
     assert_eq!(client.exactly(5).unwrap(), b"first");

@@ -45,6 +45,8 @@ mod live_faults;
 mod live_isolation;
 // loops end; what the candidate fetched from the monolith proves nothing
 mod live_markers;
+// what a tee leaves in its store: after a stop, after a kill
+mod live_store;
 // stopping, and clients that leave
 mod live_stop;
 // the bytes on the live path

@@ -17,7 +17,7 @@ pub(crate) struct Tee {
     pub(crate) admin: SocketAddr,
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
-    _dir: tempfile::TempDir,
+    dir: Option<tempfile::TempDir>,
 }
 
 impl Tee {
@@ -38,6 +38,10 @@ impl Tee {
         );
         std::fs::write(&file, text).unwrap();
         Tee::spawn(&file, dir)
+    }
+    /// Again, in the same directory.
+    pub(crate) fn again(dir: tempfile::TempDir) -> Tee {
+        Tee::spawn(&dir.path().join("paritee.toml"), dir)
     }
     fn spawn(config: &Path, dir: tempfile::TempDir) -> Tee {
         let mut child = Command::new(env!("CARGO_BIN_EXE_paritee"))
@@ -62,7 +66,7 @@ impl Tee {
             let rest = &line[line.find(mark).expect(mark) + mark.len()..];
             rest.split([' ', ',']).next().unwrap().parse().expect("an address")
         };
-        Tee { live: after("listening on "), admin: after("admin on "), child, lines, _dir: dir }
+        Tee { live: after("listening on "), admin: after("admin on "), child, lines, dir: Some(dir) }
     }
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.live)
@@ -86,12 +90,27 @@ impl Tee {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
+    /// Kills it as no program can prevent; what it leaves behind.
+    pub(crate) fn killed(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.dir.take().unwrap()
+    }
+    /// Stops it with SIGTERM; what it leaves behind.
+    pub(crate) fn stopped(mut self) -> tempfile::TempDir {
+        self.signal("-TERM");
+        assert!(self.wait().success());
+        self.dir.take().unwrap()
+    }
     /// What the tee has said.
     pub(crate) fn said(&self, what: &str) -> bool {
         self.lines.lock().unwrap().iter().any(|line| line.contains(what))
     }
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> ExitStatus {
+        self.wait()
+    }
+    fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -109,6 +128,19 @@ impl Drop for Tee {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the command line says of a store at rest, as JSON.
+pub(crate) fn at_rest(dir: &Path, command: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_paritee"))
+        .args(command)
+        .arg("--store")
+        .arg(dir.join("store"))
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// A number of the ledger by its path; what is not there is 0.

@@ -38,6 +38,10 @@ impl Client {
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).expect("the tee reads");
     }
+    /// As `send`, for a tee that may be gone.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.get_mut().write_all(bytes).is_ok()
+    }
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path, "", b"")
     }
