@@ -1,7 +1,7 @@
 //! Makes a difference of a pair: its place as a pointer, its values as received, how bad it is.
 
 use super::class::class;
-use super::walk::{Link, Segment, Task, Walk};
+use super::walk::{FALLBACK, Link, Segment, Task, Walk};
 use super::{Difference, Kind, Place, Severity};
 use crate::document::json::{Document, NodeId, escape, pointer_token};
 
@@ -35,7 +35,7 @@ impl Walk<'_, '_> {
                     detail: task.detail.map(str::to_string),
                     primary: values.0,
                     candidate: values.1,
-                    severity: severity(kind, task.element),
+                    severity: severity(kind, task),
                     shape,
                 }
             },
@@ -43,10 +43,11 @@ impl Walk<'_, '_> {
     }
 }
 
-fn severity(kind: Kind, element: bool) -> Severity {
+fn severity(kind: Kind, task: &Task) -> Severity {
     match kind {
         Kind::Missing | Kind::Type | Kind::Status | Kind::Failure => Severity::High,
-        Kind::Added if element => Severity::High,
+        Kind::Added if task.element => Severity::High,
+        Kind::Added if task.detail == Some(FALLBACK) => Severity::Medium,
         Kind::Value | Kind::Order | Kind::Body => Severity::Medium,
         Kind::Added | Kind::Header => Severity::Low,
     }

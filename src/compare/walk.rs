@@ -37,6 +37,8 @@ pub(super) struct Task {
     pub(super) detail: Option<&'static str>,
 }
 
+/// Detail of a member that only the candidate has, where a fallback gave the primary another value.
+pub(super) const FALLBACK: &str = "fallback";
 /// Node visits that probing pairs may cost in one comparison; beyond it, matching is approximate.
 pub(super) const PROBE_BUDGET: u64 = 500_000;
 
@@ -148,6 +150,8 @@ impl<'x, 'd> Walk<'x, 'd> {
             (None, Some(c)) => match acting.added().filter(|_| !task.element) {
                 Some(rule) if self.probing == 0 => self.tallies.hit(rule, self.candidate.leaves(c)),
                 Some(_) => {}
+                // the primary does have a value there, the fallback's, and this is another one
+                None if acting.fills_primary() => self.report(&Task { detail: Some(FALLBACK), ..task }, Kind::Added),
                 None => self.report(&task, Kind::Added),
             },
             (None, None) => {}
