@@ -10,6 +10,8 @@ const KEPT: usize = 64;
 pub(super) const UNKNOWN: u64 = u64::MAX;
 /// Requests that may always arrive before the next batch is durable.
 const LEAST: u64 = 1_000;
+/// A pace is taken over no less than this, which is how long a batch stays open.
+const SHORTEST_MS: u64 = 50;
 
 /// Notes a gap.
 pub(super) fn note(gaps: &mut Vec<Gap>, gap: Gap) {
@@ -36,9 +38,10 @@ pub(super) fn after(session: &Session, now_ms: u64) -> Option<Gap> {
 
 /// What arrived lately: how far the lease must reach.
 ///
-/// A batch is durable well within a second of being closed. So the requests that a crash can take are those that arrive
-/// within about a second: four times what the last second brought, and never fewer than [`LEAST`]. While the store cannot
-/// write, the bound does not hold; `failing` says so at the time.
+/// A batch is durable within about a second of being closed, or two where the machine is busy. So the requests that a crash
+/// can take are those that arrive in that time: four seconds' worth at the pace of the last second (or of the time since the
+/// first batch, where that is shorter), and never fewer than [`LEAST`]. While the store cannot write, the bound does not hold;
+/// `failing` says so at the time.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     lately: VecDeque<(u64, u64)>,
@@ -50,7 +53,9 @@ impl Arrivals {
         while self.lately.len() > 1 && self.lately.get(1).is_some_and(|(at, _)| *at + 1_000 <= closed_at_ms) {
             self.lately.pop_front();
         }
-        let before = self.lately.front().map_or(0, |(_, received)| *received);
+        let (since, before) = self.lately.front().copied().unwrap_or((closed_at_ms, 0));
+        let within = closed_at_ms.saturating_sub(since).clamp(SHORTEST_MS, 1_000);
+        let pace = received.saturating_sub(before).saturating_mul(1_000) / within;
         self.lately.push_back((closed_at_ms, received));
         // a writer of many small batches: every second entry of the first half goes
         if self.lately.len() > 1_024 {
@@ -60,7 +65,7 @@ impl Arrivals {
                 index % 2 == 1
             });
         }
-        received + LEAST.max(4 * received.saturating_sub(before))
+        received.saturating_add(LEAST.max(pace.saturating_mul(4)))
     }
     /// The lease of a session that has only begun.
     pub(super) fn first() -> u64 {
@@ -73,10 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lease_covers_four_times_the_last_second() {
+    fn the_lease_covers_four_seconds_at_the_last_seconds_pace() {
         let mut arrivals = Arrivals::default();
         assert_eq!(arrivals.lease(0, 10), 1_010);
-        assert_eq!(arrivals.lease(500, 2_010), 2_010 + 4 * 2_000);
+        assert_eq!(arrivals.lease(500, 2_010), 2_010 + 4 * 4_000, "2,000 in half a second");
         // what came before the last second no longer counts
         assert_eq!(arrivals.lease(5_000, 2_020), 2_020 + 1_000);
         for at in 0..5_000 {

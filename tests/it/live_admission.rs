@@ -26,7 +26,7 @@ fn a_rate_of_50_and_a_burst_of_10_hold_for_ten_seconds_at_500() {
     }
     let ledger = tee.settled();
     adds_up(&ledger);
-    assert!((500..=520).contains(&candidate.count()), "{} reached the candidate", candidate.count());
+    assert!((500..=520).contains(&candidate.count()), "{} reached the candidate: {ledger}", candidate.count());
     assert_eq!(number(&ledger, "not_mirrored.rate"), 5_000 - candidate.count() as u64);
     assert_eq!(number(&ledger, "judgements.match"), candidate.count() as u64);
 }
