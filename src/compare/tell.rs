@@ -58,6 +58,8 @@ fn shape(kind: Kind, primary: &Document<'_>, candidate: &Document<'_>, task: &Ta
         (Kind::Added, ..) => "absent→present".into(),
         (Kind::Order, ..) => "order".into(),
         (_, Some(p), Some(c)) => class((primary, p), (candidate, c)),
+        // a value that a rule filled in for the primary
+        (_, None, Some(_)) => "absent→present".into(),
         _ => String::new(),
     }
 }

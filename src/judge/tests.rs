@@ -3,7 +3,7 @@
 use super::*;
 use crate::compare::{Difference, Kind, Place, Severity};
 use crate::exchange::{Answer, Body, Client, ExchangeId, Provenance, Request, Route};
-use crate::rules::{NumberTolerance, RuleKind, RuleSpec};
+use crate::rules::{Fallback, NumberTolerance, RuleKind, RuleSpec, SideChoice};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
 
@@ -256,4 +256,26 @@ proptest! {
 fn true_unless_broken(text: &str) -> bool {
     let options = crate::document::json::ParseOptions { depth: 100, hash_key: 0 };
     crate::document::json::Document::parse(text.as_bytes(), &options).is_ok()
+}
+
+#[test]
+fn a_wrong_value_where_a_fallback_fills_the_primary_is_no_addition() {
+    let fallback = RuleKind::Fallback(Fallback {
+        side: SideChoice::Primary,
+        from: "$.content".into(),
+        chars: Some(3),
+        suffix: "...".into(),
+        strip_html: false,
+    });
+    let rules = rules(&[("$.summary", fallback)]);
+    let candidate = |summary: &str| format!(r#"{{"content":"abcdef","summary":"{summary}"}}"#);
+    for primary in [r#"{"content":"abcdef"}"#, r#"{"content":"abcdef","summary":""}"#] {
+        assert_eq!(judged(primary, &candidate("abc..."), &rules).verdict, Verdict::Normalised);
+        let wrong = judged(primary, &candidate("xyz..."), &rules);
+        let told: Vec<_> = wrong.differences.iter().map(|d| (d.path.as_str(), d.kind, d.severity)).collect();
+        assert_eq!(told, [("/summary", Kind::Value, Severity::Medium)], "{primary}");
+    }
+    // with nothing to fill from, it is the candidate's addition
+    let added = judged("{}", r#"{"summary":"xyz"}"#, &rules);
+    assert_eq!((added.differences[0].kind, added.differences[0].severity), (Kind::Added, Severity::Low));
 }
