@@ -279,3 +279,30 @@ fn a_wrong_value_where_a_fallback_fills_the_primary_is_no_addition() {
     let added = judged("{}", r#"{"summary":"xyz"}"#, &rules);
     assert_eq!((added.differences[0].kind, added.differences[0].severity), (Kind::Added, Severity::Low));
 }
+
+/// The same bytes on both sides, each under its own content type.
+fn same_bytes(body: &[u8], primary: &'static str, candidate: &'static str) -> Judgement {
+    let mut exchange = exchange(body, body);
+    for (answer, media) in [(&mut exchange.primary, primary), (&mut exchange.candidate, candidate)] {
+        if let Outcome::Answered(response) = &mut answer.outcome {
+            response.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media));
+        }
+    }
+    judge(&exchange, &rules(&[]), &Context::default())
+}
+
+#[test]
+fn equal_bytes_are_equal_only_where_they_read_alike() {
+    let text = "é".as_bytes();
+    let places = |judgement: Judgement| judgement.differences.iter().map(|d| d.place).collect::<Vec<_>>();
+    let (utf8, latin1) = ("text/plain; charset=utf-8", "text/plain; charset=iso-8859-1");
+    for (primary, candidate) in [(utf8, latin1), (latin1, utf8)] {
+        assert!(places(same_bytes(text, primary, candidate)).contains(&Place::Body), "{primary} {candidate}");
+    }
+    assert_eq!(same_bytes(text, utf8, utf8).verdict, Verdict::Match);
+    // the text is the same where no byte is outside ASCII: the header alone differs
+    assert!(!places(same_bytes(b"e", utf8, latin1)).contains(&Place::Body));
+    for equal in [&br#"{"a":1,"a":2}"#[..], b"{\"a\":", b"\xff", b"1e400"] {
+        assert_eq!(same_bytes(equal, "application/json", "application/json").verdict, Verdict::Match);
+    }
+}
