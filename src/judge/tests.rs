@@ -306,3 +306,12 @@ fn equal_bytes_are_equal_only_where_they_read_alike() {
         assert_eq!(same_bytes(equal, "application/json", "application/json").verdict, Verdict::Match);
     }
 }
+
+#[test]
+fn leaves_of_equal_bodies_count_as_those_of_walked_ones() {
+    let rules = rules(&[]);
+    let of = |primary: &str, candidate: &str| judged(primary, candidate, &rules).leaves_compared;
+    assert_eq!(of(r#"{"a":[1,"x,y"],"b":{}}"#, r#"{"a":[1,"x,y"],"b":{}}"#), 3);
+    assert_eq!(of(r#"{"a":[1,"x,y"],"b":{}}"#, r#"{"b":{},"a":[1,"x,y"]}"#), 3);
+    assert_eq!(of("", ""), 0);
+}
