@@ -1,7 +1,7 @@
 //! Makes a difference of a pair: its place as a pointer, its values as received, how bad it is.
 
 use super::class::class;
-use super::walk::{FALLBACK, Link, Segment, Task, Walk};
+use super::walk::{Link, Segment, Task, Walk};
 use super::{Difference, Kind, Place, Severity};
 use crate::document::json::{Document, NodeId, escape, pointer_token};
 
@@ -47,7 +47,6 @@ fn severity(kind: Kind, task: &Task) -> Severity {
     match kind {
         Kind::Missing | Kind::Type | Kind::Status | Kind::Failure => Severity::High,
         Kind::Added if task.element => Severity::High,
-        Kind::Added if task.detail == Some(FALLBACK) => Severity::Medium,
         Kind::Value | Kind::Order | Kind::Body => Severity::Medium,
         Kind::Added | Kind::Header => Severity::Low,
     }
@@ -59,6 +58,8 @@ fn shape(kind: Kind, primary: &Document<'_>, candidate: &Document<'_>, task: &Ta
         (Kind::Added, ..) => "absent→present".into(),
         (Kind::Order, ..) => "order".into(),
         (_, Some(p), Some(c)) => class((primary, p), (candidate, c)),
+        // a value that a rule filled in for the primary
+        (_, None, Some(_)) => "absent→present".into(),
         _ => String::new(),
     }
 }

@@ -37,8 +37,16 @@ pub(super) struct Task {
     pub(super) detail: Option<&'static str>,
 }
 
-/// Detail of a member that only the candidate has, where a fallback gave the primary another value.
-pub(super) const FALLBACK: &str = "fallback";
+/// What the rules at one place make of its two values.
+enum Settled {
+    /// One value.
+    Equal,
+    /// Two values still, where the primary's own was absent and a rule filled it.
+    PrimaryFilled,
+    /// Nothing: the values are compared as they are.
+    Open,
+}
+
 /// Node visits that probing pairs may cost in one comparison; beyond it, matching is approximate.
 pub(super) const PROBE_BUDGET: u64 = 500_000;
 
@@ -134,8 +142,15 @@ impl<'x, 'd> Walk<'x, 'd> {
                 }
                 return;
             }
-            if task.list.is_none() && self.settled(&task, &acting) {
-                return;
+            if task.list.is_none() {
+                match self.settle(&task, &acting) {
+                    Settled::Equal => return,
+                    // the primary has a value here, the one that was filled in
+                    Settled::PrimaryFilled if !task.element => {
+                        return self.report(&Task { detail: Some("fallback"), ..task }, Kind::Value);
+                    }
+                    Settled::PrimaryFilled | Settled::Open => {}
+                }
             }
         }
         match (task.primary, task.candidate) {
@@ -150,16 +165,14 @@ impl<'x, 'd> Walk<'x, 'd> {
             (None, Some(c)) => match acting.added().filter(|_| !task.element) {
                 Some(rule) if self.probing == 0 => self.tallies.hit(rule, self.candidate.leaves(c)),
                 Some(_) => {}
-                // the primary does have a value there, the fallback's, and this is another one
-                None if acting.fills_primary() => self.report(&Task { detail: Some(FALLBACK), ..task }, Kind::Added),
                 None => self.report(&task, Kind::Added),
             },
             (None, None) => {}
         }
     }
 
-    /// Lets the rules at this place look at both values: true where they make them one.
-    fn settled(&mut self, task: &Task, acting: &Acting) -> bool {
+    /// Lets the rules at this place look at both values.
+    fn settle(&mut self, task: &Task, acting: &Acting) -> Settled {
         let mut sides = [Operand::of(self.primary, task.primary), Operand::of(self.candidate, task.candidate)];
         let documents = [(self.primary, task.parents.0), (self.candidate, task.parents.1)];
         let mut used: [Option<RuleId>; 4] = [None; 4];
@@ -178,7 +191,8 @@ impl<'x, 'd> Walk<'x, 'd> {
             && matches!((primary, candidate), (Operand::Text(a), Operand::Text(b)) if a == b);
         let accepted = if equal { None } else { self.rules.accepts(acting, primary, candidate) };
         if !equal && accepted.is_none() {
-            return false;
+            let filled = task.primary.is_none() && used[0].is_some();
+            return if filled { Settled::PrimaryFilled } else { Settled::Open };
         }
         if self.probing == 0 {
             let leaves = task.primary.map_or(1, |node| self.primary.leaves(node));
@@ -188,7 +202,7 @@ impl<'x, 'd> Walk<'x, 'd> {
                 self.tallies.hit(rule, if first { leaves } else { 0 });
             }
         }
-        true
+        Settled::Equal
     }
 
     fn objects(&mut self, task: &Task, p: NodeId, c: NodeId) {

@@ -332,6 +332,18 @@ mod tests {
     }
 
     #[test]
+    fn a_path_or_number_that_nothing_can_honour_is_refused_where_it_stands() {
+        for (text, place, says) in [
+            ("[redact]\npaths = [\"$..email\", \"$.a b\"]\n", "paritee.toml:2:22", "['…']"),
+            ("[store]\nexemplars = 17\n", "paritee.toml:2:13", "1 to 16"),
+        ] {
+            let error = file(text).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(says), "{error}");
+        }
+        assert_eq!(file("[store]\nexemplars = 16\n").unwrap().store.exemplars, 16);
+    }
+
+    #[test]
     fn an_expired_rule_is_left_out_and_said() {
         // 2024-10-04 is day 20,000: the day itself still counts.
         let text = "[[rule]]\nname = \"old\"\npath = \"$.a\"\nunordered = true\nuntil = 2024-10-03\n";

@@ -5,6 +5,7 @@ use super::raw::{OneOrMany, RawCompare, RawConfig, RawMirror, RawRedact, RawRole
 use super::source::Source;
 use super::spelling;
 use super::{Breaker, Mirror, Rate, Redact, SampleKey, StoreBodies, StoreConfig};
+use crate::evidence::EvidenceBatch;
 use crate::judge::HeaderPolicy;
 use crate::redact::{RedactOptions, Redactor};
 use std::num::NonZeroU32;
@@ -243,9 +244,7 @@ fn selector(source: &Source<'_>, text: &Text) -> Result<String, ConfigError> {
     let options = RedactOptions { paths: vec![path.clone()], ..RedactOptions::default() };
     match Redactor::check(&options) {
         Ok(()) => Ok(path),
-        Err(_) => Err(source
-            .error(text.span(), format!("`{path}` is not a path that redaction reads"))
-            .allowing("$..name, $.a.b, $.a[*].b, $['a b']")),
+        Err(error) => Err(source.error(text.span(), error.to_string()).allowing("$..name, $.a.b, $.a[*].b, $['a b']")),
     }
 }
 
@@ -261,7 +260,8 @@ pub(super) fn store(
         (None, Some(text)) => base.join(source.expand(text)?),
         (None, None) => base.join("paritee-store"),
     };
-    let exemplars = raw.exemplars.as_ref().map_or(Ok(8), |most| within(source, most, 1..=100))?;
+    let exemplars =
+        raw.exemplars.as_ref().map_or(Ok(8), |most| within(source, most, 1..=EvidenceBatch::EXEMPLARS as i64))?;
     Ok(StoreConfig { dir, cache_bytes: bytes(source, &raw.cache, 16 << 20, 1 << 20)?, exemplars: exemplars as usize })
 }
 

@@ -6,12 +6,12 @@ use super::{
     StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
-use crate::exchange::{Body, Exchange};
+use crate::exchange::Exchange;
 use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The builds that answered, as the sides tell them: primary, candidate.
 pub type Versions<'a> = (Option<&'a str>, Option<&'a str>);
@@ -45,6 +45,7 @@ pub(super) struct Naming {
 /// The evidence since the last batch, and what must be remembered over batches: which exemplars each signature has.
 pub struct Fold {
     keep: usize,
+    request_key: [u8; 32],
     naming: Naming,
     cells: Vec<Growing>,
     /// From a hash of a cell's key to its places in `cells`.
@@ -68,6 +69,7 @@ impl Fold {
     pub(super) fn with_naming(exemplars: usize, naming: Naming) -> Fold {
         Fold {
             keep: exemplars.min(EvidenceBatch::EXEMPLARS),
+            request_key: [0; 32],
             naming,
             cells: Vec::new(),
             places: HashMap::new(),
@@ -76,6 +78,14 @@ impl Fold {
             exemplars: Vec::new(),
             overflow: 0,
         }
+    }
+
+    /// Names requests under this key, as [`request_key`] makes it. Folds agree on what is distinct where their keys do:
+    /// give the tees of one store one key. Without it the key is zero, and a guessed URL can be tested against a cell.
+    #[must_use]
+    pub fn with_request_key(mut self, key: [u8; 32]) -> Fold {
+        self.request_key = key;
+        self
     }
 
     /// Signatures (once an exchange) that were not recorded since there are too many; the exchanges themselves are counted
@@ -109,8 +119,9 @@ impl Fold {
         store: StoreBodies,
         session: Option<&[StoredRequest]>,
     ) {
+        let key = self.request_key;
         let cell = self.cell(exchange, rule_set, versions);
-        count(cell, exchange, judgement);
+        count(cell, &key, exchange, judgement);
         if judgement.verdict != Verdict::Mismatch {
             return;
         }
@@ -265,7 +276,7 @@ fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference
     }
 }
 
-fn count(cell: &mut Growing, exchange: &Exchange, judgement: &Judgement) {
+fn count(cell: &mut Growing, key: &[u8; 32], exchange: &Exchange, judgement: &Judgement) {
     let verdict = match judgement.verdict {
         Verdict::Match => 0,
         Verdict::Normalised => 1,
@@ -276,7 +287,7 @@ fn count(cell: &mut Growing, exchange: &Exchange, judgement: &Judgement) {
     cell.verdicts[verdict] += 1;
     let delta = &mut cell.delta;
     if verdict < 3 {
-        let hash = request_hash(exchange);
+        let hash = request_hash(key, exchange);
         delta.distinct.insert(hash);
         if verdict == 2 {
             delta.mismatching.insert(hash);
@@ -302,23 +313,27 @@ fn count(cell: &mut Growing, exchange: &Exchange, judgement: &Judgement) {
     }
 }
 
-/// Names one request, the same on every machine and in every run: two tees, and two runs of one, must agree on what is
-/// distinct, or evidence would be counted twice.
-fn request_hash(exchange: &Exchange) -> u64 {
+/// The key under which requests are named, from the tee's secret key.
+pub fn request_key(secret: &[u8; 32]) -> [u8; 32] {
+    blake3::derive_key("paritee 2026-11-23 request names v1", secret)
+}
+
+/// Names one request: two tees, and two runs of one, with one key agree on what is distinct, or evidence would be counted
+/// twice. A keyed hash proper and no seeded checksum: from one known request a seed could be worked out, and then every
+/// guess at a secret in a URL be tested against the cells.
+fn request_hash(key: &[u8; 32], exchange: &Exchange) -> u64 {
     let request = &exchange.request;
-    let mut hash = xxh3_64(request.method.as_str().as_bytes());
-    hash = xxh3_64_with_seed(request.target.as_bytes(), hash);
-    hash = xxh3_64_with_seed(exchange.principal.as_bytes(), hash);
-    let chunks = request.body.kept();
-    if !chunks.is_empty() {
-        let mut body = Xxh3::with_seed(hash);
-        chunks.iter().for_each(|chunk| body.update(chunk));
-        hash = body.digest();
+    let mut hash = blake3::Hasher::new_keyed(key);
+    for field in [request.method.as_str().as_bytes(), request.target.as_bytes(), exchange.principal.as_bytes()] {
+        hash.update(&(field.len() as u64).to_le_bytes()).update(field);
     }
-    match request.body {
-        Body::Complete(_) => hash,
-        Body::Truncated { length, .. } => xxh3_64_with_seed(&length.to_le_bytes(), hash),
-    }
+    hash.update(&request.body.length().to_le_bytes());
+    request.body.kept().iter().for_each(|chunk| {
+        hash.update(chunk);
+    });
+    let mut name = [0; 8];
+    hash.finalize_xof().fill(&mut name);
+    u64::from_le_bytes(name)
 }
 
 fn cell_hash(exchange: &Exchange, rule_set: u64, builds: (&str, &str), hour: u32) -> u64 {

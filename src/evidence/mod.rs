@@ -17,6 +17,6 @@ pub use build::stored_request;
 pub use cell::{CellDelta, CellKey, Histogram};
 pub use distinct::Distinct;
 pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
-pub use fold::{Fold, Versions};
+pub use fold::{Fold, Versions, request_key};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};

@@ -96,9 +96,9 @@ pub struct Judgement {
     pub differences: Vec<Difference>,
     /// How many there were in all.
     pub differences_total: u64,
-    /// Leaves (scalars, empty containers) of the primary's document that were compared one by one. 0 where the bodies were
-    /// equal byte for byte: nothing was parsed then, and no rule hid anything. A share of hidden leaves is therefore over
-    /// the exchanges that had to be looked into, which makes it the larger and so the more careful figure.
+    /// Leaves (scalars, empty containers) of the primary's document that were compared. Those of equal JSON bodies are
+    /// counted by a scan, without a tree. Equal bodies that were compressed or longer than the cap count none, since only
+    /// unpacking would tell: a share of leaves hidden by rules errs towards too much, never too little.
     pub leaves_compared: u64,
     /// Rules that hit, in order of name.
     pub rules: Vec<RuleUse>,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::compare::{Difference, Kind, Place, Severity};
 use crate::exchange::{Answer, Body, Client, ExchangeId, Provenance, Request, Route};
-use crate::rules::{NumberTolerance, RuleKind, RuleSpec};
+use crate::rules::{Fallback, NumberTolerance, RuleKind, RuleSpec, SideChoice};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
 
@@ -256,4 +256,62 @@ proptest! {
 fn true_unless_broken(text: &str) -> bool {
     let options = crate::document::json::ParseOptions { depth: 100, hash_key: 0 };
     crate::document::json::Document::parse(text.as_bytes(), &options).is_ok()
+}
+
+#[test]
+fn a_wrong_value_where_a_fallback_fills_the_primary_is_no_addition() {
+    let fallback = RuleKind::Fallback(Fallback {
+        side: SideChoice::Primary,
+        from: "$.content".into(),
+        chars: Some(3),
+        suffix: "...".into(),
+        strip_html: false,
+    });
+    let rules = rules(&[("$.summary", fallback)]);
+    let candidate = |summary: &str| format!(r#"{{"content":"abcdef","summary":"{summary}"}}"#);
+    for primary in [r#"{"content":"abcdef"}"#, r#"{"content":"abcdef","summary":""}"#] {
+        assert_eq!(judged(primary, &candidate("abc..."), &rules).verdict, Verdict::Normalised);
+        let wrong = judged(primary, &candidate("xyz..."), &rules);
+        let told: Vec<_> = wrong.differences.iter().map(|d| (d.path.as_str(), d.kind, d.severity)).collect();
+        assert_eq!(told, [("/summary", Kind::Value, Severity::Medium)], "{primary}");
+    }
+    // with nothing to fill from, it is the candidate's addition
+    let added = judged("{}", r#"{"summary":"xyz"}"#, &rules);
+    assert_eq!((added.differences[0].kind, added.differences[0].severity), (Kind::Added, Severity::Low));
+}
+
+/// The same bytes on both sides, each under its own content type.
+fn same_bytes(body: &[u8], primary: &'static str, candidate: &'static str) -> Judgement {
+    let mut exchange = exchange(body, body);
+    for (answer, media) in [(&mut exchange.primary, primary), (&mut exchange.candidate, candidate)] {
+        if let Outcome::Answered(response) = &mut answer.outcome {
+            response.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media));
+        }
+    }
+    judge(&exchange, &rules(&[]), &Context::default())
+}
+
+#[test]
+fn equal_bytes_are_equal_only_where_they_read_alike() {
+    let text = "é".as_bytes();
+    let places = |judgement: Judgement| judgement.differences.iter().map(|d| d.place).collect::<Vec<_>>();
+    let (utf8, latin1) = ("text/plain; charset=utf-8", "text/plain; charset=iso-8859-1");
+    for (primary, candidate) in [(utf8, latin1), (latin1, utf8)] {
+        assert!(places(same_bytes(text, primary, candidate)).contains(&Place::Body), "{primary} {candidate}");
+    }
+    assert_eq!(same_bytes(text, utf8, utf8).verdict, Verdict::Match);
+    // the text is the same where no byte is outside ASCII: the header alone differs
+    assert!(!places(same_bytes(b"e", utf8, latin1)).contains(&Place::Body));
+    for equal in [&br#"{"a":1,"a":2}"#[..], b"{\"a\":", b"\xff", b"1e400"] {
+        assert_eq!(same_bytes(equal, "application/json", "application/json").verdict, Verdict::Match);
+    }
+}
+
+#[test]
+fn leaves_of_equal_bodies_count_as_those_of_walked_ones() {
+    let rules = rules(&[]);
+    let of = |primary: &str, candidate: &str| judged(primary, candidate, &rules).leaves_compared;
+    assert_eq!(of(r#"{"a":[1,"x,y"],"b":{}}"#, r#"{"a":[1,"x,y"],"b":{}}"#), 3);
+    assert_eq!(of(r#"{"a":[1,"x,y"],"b":{}}"#, r#"{"b":{},"a":[1,"x,y"]}"#), 3);
+    assert_eq!(of("", ""), 0);
 }

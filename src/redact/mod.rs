@@ -12,6 +12,7 @@ mod names;
 mod paths;
 mod shapes;
 
+use crate::rules::{Selector, SelectorError};
 use paths::Selectors;
 use std::collections::BTreeSet;
 
@@ -28,10 +29,13 @@ pub struct RedactOptions {
 
 /// A selector of [`RedactOptions::paths`] that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{path}` is no path: write `$..name`, `$.a.b`, `$.a[*].b` or `$['a b']`")]
+#[error("`{path}` is no path: {error}")]
 pub struct PathError {
     /// As written.
     pub path: String,
+    /// What is wrong, where, and what is allowed.
+    #[source]
+    pub error: SelectorError,
 }
 
 /// Cuts secrets out of every kind of text that an exchange holds.
@@ -63,10 +67,10 @@ impl Redactor {
 
     /// Refuses selectors that cannot be read.
     pub fn check(options: &RedactOptions) -> Result<(), PathError> {
-        match options.paths.iter().find(|path| paths::parse(path).is_none()) {
-            Some(path) => Err(PathError { path: path.clone() }),
-            None => Ok(()),
-        }
+        options.paths.iter().try_for_each(|path| match Selector::parse(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(PathError { path: path.clone(), error }),
+        })
     }
 
     /// Free text: secrets by shape (JWT, card number, credentials in a URL, e-mail where configured) and by the name before

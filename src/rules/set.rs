@@ -113,10 +113,6 @@ impl Acting {
     pub fn fills(&self) -> bool {
         self.get(Slot::FallbackPrimary).is_some() || self.get(Slot::FallbackCandidate).is_some()
     }
-    /// True where a fallback may fill an empty value of the primary.
-    pub fn fills_primary(&self) -> bool {
-        self.get(Slot::FallbackPrimary).is_some()
-    }
     fn fallback(&self, primary: bool) -> Option<RuleId> {
         self.get(if primary { Slot::FallbackPrimary } else { Slot::FallbackCandidate })
     }

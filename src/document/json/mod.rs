@@ -5,6 +5,7 @@
 //! equal means between numbers); member order, whitespace and escapes do not count.
 
 mod hash;
+mod leaves;
 mod number;
 mod parse;
 mod scan;
@@ -14,6 +15,7 @@ mod tests;
 mod visit;
 
 pub use hash::Hasher;
+pub use leaves::count_leaves;
 pub use number::{Decimal, NumberKey};
 pub use string::{escape, pointer_token, spell, unescape};
 pub use visit::{Scalar, Step};

@@ -3,11 +3,12 @@
 use super::*;
 use crate::compare::{Kind, Place, Severity};
 use crate::exchange::{
-    Answer, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response, Route,
+    Answer, Body, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response, Route,
 };
 use crate::judge::{RuleUse, Vacuous};
 use crate::redact::RedactOptions;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use xxhash_rust::xxh3::xxh3_64;
 
 const SOURCE: Source = Source { tee: 1, incarnation: 2 };
 const NAMING: Naming = Naming {
@@ -262,7 +263,7 @@ fn the_request_hash_ignores_frames_and_sees_all_else() {
         let mut chunks = crate::exchange::Chunks::new();
         parts.iter().for_each(|part| chunks.push(bytes::Bytes::from_static(part)));
         exchange.request.body = Body::Complete(chunks);
-        request_hash(&exchange)
+        request_hash(&[7; 32], &exchange)
     };
     assert_eq!(of("/a", &[b"xy"], "u"), of("/a", &[b"x", b"y"], "u"));
     let all = [
@@ -273,4 +274,20 @@ fn the_request_hash_ignores_frames_and_sees_all_else() {
         of("/a", &[b"xy"], "v"),
     ];
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+}
+
+#[test]
+fn requests_are_named_under_the_key() {
+    let exchange = exchange(1, "/reset?token=1234", answer(200, "1"), answer(200, "1"));
+    let cells = |key: Option<&[u8; 32]>| {
+        let mut fold = fold();
+        if let Some(key) = key {
+            fold = fold.with_request_key(request_key(key));
+        }
+        add(&mut fold, &exchange, &Judgement::undecided(Verdict::Match));
+        take(&mut fold).cells.into_values().next().unwrap().distinct
+    };
+    assert_eq!(cells(Some(&[1; 32])), cells(Some(&[1; 32])), "one key, one name, over restarts");
+    assert_ne!(cells(Some(&[1; 32])), cells(Some(&[2; 32])));
+    assert_ne!(cells(Some(&[1; 32])), cells(None));
 }
