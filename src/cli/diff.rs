@@ -4,8 +4,9 @@ use super::failure::Failure;
 use super::message::{self, Content};
 use super::{Exit, out};
 use crate::config::{Config, Flags, RouteIndex, load};
+use crate::document::json::{Document, ParseOptions};
 use crate::exchange::{Answer, Body, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route};
-use crate::judge::{Context, Verdict, judge};
+use crate::judge::{Context, Limits, Verdict, judge};
 use crate::report::{build, json, table};
 use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -75,8 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         route,
         principal: "anonymous".into(),
         request: Request { method, target, headers: HeaderMap::new(), body: Body::empty() },
-        primary: Answer { outcome: Outcome::Answered(primary), elapsed_us: 0 },
-        candidate: Answer { outcome: Outcome::Answered(candidate), elapsed_us: 0 },
+        primary: Answer { outcome: primary, elapsed_us: 0 },
+        candidate: Answer { outcome: candidate, elapsed_us: 0 },
         secondary: None,
         provenance: Provenance::Own,
         client: Client::Served,
@@ -117,7 +118,7 @@ fn route(text: Option<&str>, config: Option<&Config>) -> Result<(Route, Method, 
     Err(Failure::usage(format!("no [[route]] of the config is `{text}`{hint}")))
 }
 
-fn answers(args: &Args) -> Result<(Response, Response), Failure> {
+fn answers(args: &Args) -> Result<(Outcome, Outcome), Failure> {
     let read = |path: &Path| {
         let bytes = bytes(path)?;
         message::read(bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
@@ -141,9 +142,9 @@ fn answers(args: &Args) -> Result<(Response, Response), Failure> {
     }
 }
 
-fn bare(body: Vec<u8>, content_type: HeaderValue) -> Response {
+fn bare(body: Vec<u8>, content_type: HeaderValue) -> Outcome {
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
-    Response { status: StatusCode::OK, headers, body: Body::from(body), trailers: None }
+    Outcome::Answered(Response { status: StatusCode::OK, headers, body: Body::from(body), trailers: None })
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -173,7 +174,8 @@ fn by_extension(path: &Path) -> Option<&'static str> {
 }
 
 fn by_look(body: &[u8]) -> &'static str {
-    if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
+    let options = ParseOptions { depth: Limits::default().depth, hash_key: 0 };
+    if Document::parse(body, &options).is_ok() {
         return "application/json";
     }
     match std::str::from_utf8(body) {

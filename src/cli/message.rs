@@ -1,12 +1,12 @@
 //! An answer out of a file: a bare body, or a whole HTTP/1 message as `curl -i` prints it.
 
-use crate::exchange::{Body, Response};
+use crate::exchange::{Body, Failure, FailureKind, Outcome, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// What a file holds.
 pub(crate) enum Content {
-    /// Status line, header fields, body.
-    Message(Box<Response>),
+    /// Status line, header fields, body; a body shorter than its header says is no whole answer.
+    Message(Box<Outcome>),
     /// A body alone.
     Body(Vec<u8>),
 }
@@ -14,7 +14,7 @@ pub(crate) enum Content {
 /// Reads a file's bytes; `Err` says what is wrong with a message.
 pub(crate) fn read(bytes: Vec<u8>) -> Result<Content, String> {
     match bytes.starts_with(b"HTTP/1.") {
-        true => message(&bytes).map(|response| Content::Message(Box::new(response))),
+        true => message(&bytes).map(|outcome| Content::Message(Box::new(outcome))),
         false => Ok(Content::Body(bytes)),
     }
 }
@@ -26,7 +26,7 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line.strip_suffix(b"\r").unwrap_or(line), bytes.get(end + 1..)?))
 }
 
-fn message(bytes: &[u8]) -> Result<Response, String> {
+fn message(bytes: &[u8]) -> Result<Outcome, String> {
     let (first, mut rest) = line(bytes).ok_or("the status line does not end")?;
     let first = std::str::from_utf8(first).map_err(|_| "the status line is not text")?;
     let code = first.split(' ').nth(1).unwrap_or("");
@@ -45,25 +45,28 @@ fn message(bytes: &[u8]) -> Result<Response, String> {
         let value = HeaderValue::from_bytes(value).map_err(|_| format!("the value of {name} does not read"))?;
         headers.append(name, value);
     }
-    let (body, trailers) = body(&headers, rest)?;
-    Ok(Response { status, headers, body: Body::from(body), trailers })
+    Ok(match body(&headers, rest)? {
+        Ok(body) => Outcome::Answered(Response { status, headers, body: Body::from(body), trailers: None }),
+        Err(message) => Outcome::Failed(Failure { kind: FailureKind::Reset, status: Some(status), message }),
+    })
 }
 
-fn body(headers: &HeaderMap, rest: &[u8]) -> Result<(Vec<u8>, Option<HeaderMap>), String> {
+/// The body; the inner error is a body that is cut short.
+fn body(headers: &HeaderMap, rest: &[u8]) -> Result<Result<Vec<u8>, String>, String> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let coded = text("transfer-encoding").is_some_and(|coding| coding.to_ascii_lowercase().ends_with("chunked"));
     // `curl -i` prints the header as it came and the body already put together: only what reads as chunks is one.
     if coded && let Some(body) = dechunk(rest) {
-        return Ok((body, None));
+        return Ok(Ok(body));
     }
-    let Some(length) = text("content-length") else { return Ok((rest.to_vec(), None)) };
+    let Some(length) = text("content-length") else { return Ok(Ok(rest.to_vec())) };
     let length: usize = length.trim().parse().map_err(|_| "content-length is not a number".to_owned())?;
-    match rest.get(..length) {
-        Some(body) => Ok((body.to_vec(), None)),
+    Ok(match rest.get(..length) {
+        Some(body) => Ok(body.to_vec()),
         // An answer to HEAD, and 304, name a length and have no body.
-        None if rest.is_empty() => Ok((Vec::new(), None)),
+        None if rest.is_empty() => Ok(Vec::new()),
         None => Err(format!("the body has {} of {length} bytes", rest.len())),
-    }
+    })
 }
 
 fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
@@ -87,7 +90,10 @@ mod tests {
 
     fn answer(text: &str) -> Response {
         match read(text.as_bytes().to_vec()) {
-            Ok(Content::Message(response)) => *response,
+            Ok(Content::Message(outcome)) => match *outcome {
+                Outcome::Answered(response) => response,
+                Outcome::Failed(failure) => panic!("{}", failure.message),
+            },
             Ok(Content::Body(_)) => panic!("a body"),
             Err(error) => panic!("{error}"),
         }
@@ -112,9 +118,17 @@ mod tests {
             "HTTP/1.1 abc\n\n",
             "HTTP/1.1 200 OK\nA: 1\n",
             "HTTP/1.1 200 OK\nA\n\n",
-            "HTTP/1.1 200 OK\nContent-Length: 9\n\nabc",
+            "HTTP/1.1 200 OK\nContent-Length: x\n\nabc",
         ] {
             assert!(read(bad.as_bytes().to_vec()).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_body_shorter_than_its_length_is_no_whole_answer() {
+        let cut = read(b"HTTP/1.1 200 OK\nContent-Length: 9\n\nabc".to_vec()).unwrap();
+        let Content::Message(outcome) = cut else { panic!("a body") };
+        let Outcome::Failed(failure) = *outcome else { panic!("a whole answer") };
+        assert_eq!((failure.kind, failure.status), (FailureKind::Reset, Some(StatusCode::OK)));
     }
 }

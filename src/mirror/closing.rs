@@ -20,7 +20,7 @@ pub(super) struct Closing {
 impl Closing {
     /// Nothing judged yet.
     pub(super) fn new(shared: Arc<Shared>) -> Closing {
-        let fold = Fold::new(shared.config.store.exemplars);
+        let fold = Fold::new(shared.config.store.exemplars).with_request_key(shared.request_key);
         Closing { shared, fold, counted: Counts::default(), sequence: 0, pending: None }
     }
     /// Closes the open batch, if at least one exchange or request came to its end since the last, and offers it. True when the store has taken all there is.

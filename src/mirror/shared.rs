@@ -7,7 +7,7 @@ use super::lane::Queue;
 use super::shadow::{self, ShadowThread};
 use super::{Control, Markers};
 use crate::config::Config;
-use crate::evidence::Ledger;
+use crate::evidence::{Ledger, request_key};
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{Context, Judgement};
 use crate::redact::Redactor;
@@ -43,6 +43,8 @@ pub struct Setup {
 pub(super) struct Shared {
     pub(super) config: Arc<Config>,
     pub(super) markers: Markers,
+    /// Under it cells name distinct requests.
+    pub(super) request_key: [u8; 32],
     pub(super) store: StoreHandle,
     pub(super) base: Ledger,
     pub(super) accounts: Accounts,
@@ -87,6 +89,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
     });
     let shared = Arc::new(Shared {
         markers: Markers::new(&key, incarnation),
+        request_key: request_key(&key),
         config,
         store,
         base,

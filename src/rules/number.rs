@@ -1,5 +1,6 @@
-//! `number`: numbers within a tolerance, in exact decimals: `|a-b| <= abs`, or `|a-b| <= rel × max(|a|,|b|)` on one side of
-//! zero. Numbers only: never null, absent, or a string that reads as one.
+//! `number`: numbers within a tolerance, in exact decimals: `|a-b| <= abs`, or `|a-b| <= rel × max(|a|,|b|)`. A change of
+//! sign is never within a tolerance (from or to zero, `abs` alone decides). Numbers only: never null, absent, or a string
+//! that reads as one.
 
 use super::NumberTolerance;
 use super::value::Operand;
@@ -37,11 +38,14 @@ impl Compiled {
     pub(super) fn accepts(&self, primary: &Operand<'_>, candidate: &Operand<'_>) -> bool {
         let (Operand::Number(a), Operand::Number(b)) = (primary, candidate) else { return false };
         let (a, b) = (Decimal::parse(a), Decimal::parse(b));
+        if a.negative != b.negative && !a.is_zero() && !b.is_zero() {
+            return false;
+        }
         let Some(distance) = a.distance(&b, DIGITS) else { return false };
         if distance.cmp_magnitude(&self.abs) != Ordering::Greater {
             return true;
         }
-        if a.negative != b.negative || a.is_zero() || b.is_zero() || self.rel.is_zero() {
+        if a.is_zero() || b.is_zero() || self.rel.is_zero() {
             return false;
         }
         let larger = if a.cmp_magnitude(&b) == Ordering::Less { &b } else { &a };
@@ -66,6 +70,13 @@ mod tests {
         let (a, b) = (Operand::Number(a), Operand::Number(b));
         assert_eq!(rule.accepts(&a, &b), rule.accepts(&b, &a));
         rule.accepts(&a, &b)
+    }
+
+    #[test]
+    fn a_change_of_sign_is_never_hidden_however_small() {
+        assert!(!within("-0.004", "0.004", "0.01", "0"));
+        assert!(within("-0.004", "-0.001", "0.01", "0"));
+        assert!(within("0", "-0.004", "0.01", "0"), "zero has no sign");
     }
 
     #[test]

@@ -27,6 +27,11 @@ impl Compiled {
         if let Compiled::SameType = self {
             return primary.kind().is_some() && primary.kind() == candidate.kind();
         }
+        if let Compiled::Timestamp = self {
+            // a zone that is lost changes which instant is meant, whatever the instant
+            let zoned = |value: &Operand<'_>| value.text().and_then(timestamp::parse).map(|time| time.zoned);
+            return zoned(primary).is_some() && zoned(primary) == zoned(candidate);
+        }
         self.fits(primary) && self.fits(candidate)
     }
     pub(super) fn fits(&self, value: &Operand<'_>) -> bool {
@@ -56,6 +61,14 @@ mod tests {
 
     fn text(value: &str) -> Operand<'_> {
         Operand::Text(value.as_bytes().into())
+    }
+
+    #[test]
+    fn a_lost_zone_is_not_hidden() {
+        let shape = Compiled::new(&Shape::Timestamp).unwrap();
+        let (zoned, naive) = (text("2020-01-01T00:00:00Z"), text("2021-02-01T00:00:00"));
+        assert!(shape.accepts(&zoned, &text("2021-02-01T00:00:00+01:00")));
+        assert!(!shape.accepts(&zoned, &naive) && !shape.accepts(&naive, &zoned));
     }
 
     #[test]
