@@ -1,7 +1,7 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
-use crate::config::{self, Config, Flags};
+use crate::config::{self, Config, Flags, Upstream};
 use crate::mirror::{self, Control};
 use crate::redact::{RedactOptions, Redactor};
 use crate::store::{Opened, Options, StoreError, StoreHandle};
@@ -199,7 +199,11 @@ fn redactor(config: &Config, key: [u8; 32]) -> Redactor {
 }
 
 fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened), StoreError> {
-    let options = Options { cache_bytes: config.store.cache_bytes, exemplars: config.store.exemplars };
+    let options = Options {
+        cache_bytes: config.store.cache_bytes,
+        exemplars: config.store.exemplars,
+        sides: std::iter::once(&config.primary).chain(&config.candidate).map(Upstream::url).collect(),
+    };
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let (store, opened) =
         StoreHandle::start(&config.store.dir, &options, incarnation, now_ms, config.mirror.shadow_nice)?;

@@ -31,8 +31,8 @@ pub(crate) struct Where {
 
 /// Where evidence is read from.
 pub(crate) enum Source {
-    /// A directory, and where the sides are, for curl lines.
-    AtRest(Box<AtRest>, Sides),
+    /// A directory.
+    AtRest(Box<AtRest>),
     /// A tee's admin API.
     Running(Client),
 }
@@ -46,9 +46,8 @@ impl Source {
             Some(file) => Some(load(Some(file), &Flags::default())?),
             None => None,
         };
-        let sides = config.as_ref().map(Sides::of).unwrap_or_default();
         if let Some(dir) = &place.store {
-            return Ok(Source::AtRest(open(dir)?, sides));
+            return Ok(Source::AtRest(open(dir)?));
         }
         let token = place.token.clone().or_else(|| config.as_ref()?.admin_token.as_deref().map(str::to_owned));
         if let Some(url) = &place.admin {
@@ -57,7 +56,7 @@ impl Source {
         let Some(config) = config else {
             let dir = Path::new(DEFAULT_STORE);
             return match dir.is_dir() {
-                true => Ok(Source::AtRest(open(dir)?, sides)),
+                true => Ok(Source::AtRest(open(dir)?)),
                 false => Err(Failure::usage(
                     "where is the evidence? name --store DIR (a store at rest), --admin URL (a running tee) or --config FILE",
                 )),
@@ -69,19 +68,19 @@ impl Source {
                 return Ok(Source::Running(client));
             }
         }
-        Ok(Source::AtRest(open(&config.store.dir)?, sides))
+        Ok(Source::AtRest(open(&config.store.dir)?))
     }
     /// The account.
     pub(crate) fn ledger(&self) -> Result<LedgerView, Failure> {
         match self {
-            Source::AtRest(store, _) => Ok(build::ledger(&store.ledger()?)),
+            Source::AtRest(store) => Ok(build::ledger(&store.ledger()?)),
             Source::Running(client) => read(client.get("/api/ledger")),
         }
     }
     /// The signatures that the query keeps; `words` is the query as typed, which a running tee reads for itself.
     pub(crate) fn report(&self, words: &[String], query: &Query) -> Result<ReportView, Failure> {
         match self {
-            Source::AtRest(store, _) => Ok(build::report(&store.signatures()?, &store.ledger()?, query, now_ms())),
+            Source::AtRest(store) => Ok(build::report(&store.signatures()?, &store.ledger()?, query, now_ms())),
             Source::Running(client) if query.is_empty() => read(client.get("/api/report")),
             Source::Running(client) => {
                 read(client.get(&format!("/api/report?q={}", client::percent(&Query::text(words)))))
@@ -91,10 +90,10 @@ impl Source {
     /// One signature by the beginning of its id.
     pub(crate) fn show(&self, prefix: &str) -> Result<ShowView, Failure> {
         match self {
-            Source::AtRest(store, sides) => {
+            Source::AtRest(store) => {
                 let records = store.signatures()?;
                 let record = build::find(&records, prefix).map_err(|error| Failure::usage(error.to_string()))?;
-                Ok(build::show(record, &store.exemplars(record.id)?, sides))
+                Ok(build::show(record, &store.exemplars(record.id)?, &Sides::named(store.sides())))
             }
             Source::Running(client) => read(client.get(&format!("/api/signatures/{prefix}"))),
         }

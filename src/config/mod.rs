@@ -58,6 +58,13 @@ pub struct Upstream {
     pub version_header: Option<http::HeaderName>,
 }
 
+impl Upstream {
+    /// Its address as a URL, with its base path.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.base_path)
+    }
+}
+
 /// What decides whether a request belongs to the sampled percentage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SampleKey {

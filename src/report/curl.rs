@@ -21,10 +21,15 @@ impl Default for Sides {
 impl Sides {
     /// The sides of a config.
     pub fn of(config: &crate::config::Config) -> Sides {
-        let url = |side: &crate::config::Upstream| format!("http://{}{}", side.authority, side.base_path);
+        let urls = std::iter::once(&config.primary).chain(&config.candidate).map(crate::config::Upstream::url);
+        Sides::named(&urls.collect::<Vec<_>>())
+    }
+    /// The primary's URL and the candidate's, as far as they are known.
+    pub fn named(urls: &[String]) -> Sides {
+        let unknown = Sides::default();
         Sides {
-            primary: url(&config.primary),
-            candidate: config.candidate.as_ref().map_or_else(|| "$CANDIDATE".to_owned(), url),
+            primary: urls.first().cloned().unwrap_or(unknown.primary),
+            candidate: urls.get(1).cloned().unwrap_or(unknown.candidate),
         }
     }
 }

@@ -105,6 +105,6 @@ mod tests {
     fn a_clean_session_leaves_no_gap() {
         let open = Session { last_ms: 50, lease: 1_300, accounted: 250, ..Session::default() };
         assert_eq!(after(&open, 90), Some(Gap { from_ms: 50, to_ms: 90, up_to: 1_050 }));
-        assert_eq!(after(&Session { closed: true, ..open }, 90), None);
+        assert_eq!(after(&Session { closed: true, ..open.clone() }, 90), None);
     }
 }

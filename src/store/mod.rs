@@ -30,12 +30,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// How a store is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// sled's page cache, bytes.
     pub cache_bytes: u64,
     /// Exemplars kept for each signature.
     pub exemplars: usize,
+    /// URLs of the primary and, where there is one, of the candidate: what a store at rest knows of where the sides were.
+    pub sides: Vec<String>,
 }
 
 /// Why a store cannot be used.

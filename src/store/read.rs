@@ -55,6 +55,11 @@ impl AtRest {
         }
         Ok(ledger)
     }
+    /// URLs of the primary and the candidate as the last tee that wrote here had them; empty where none is known.
+    pub fn sides(&self) -> &[String] {
+        let last = self.state.sessions.values().max_by_key(|session| (session.started_at_ms, session.last_ms));
+        last.map_or(&[], |session| &session.sides)
+    }
     /// Every signature, worst severity first, then by count.
     pub fn signatures(&self) -> Result<Vec<SignatureRecord>, StoreError> {
         let records = self.state.signatures.values().map(|entry| SignatureRecord::clone(&entry.record));

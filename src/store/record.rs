@@ -213,6 +213,9 @@ pub(super) struct Session {
     /// True when it stopped with everything written, or its gap is noted.
     #[serde(default)]
     pub(super) closed: bool,
+    /// URLs of its primary and candidate.
+    #[serde(default)]
+    pub(super) sides: Vec<String>,
 }
 
 /// An exemplar that is kept, without its content.

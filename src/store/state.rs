@@ -130,7 +130,13 @@ impl State {
 
     /// Begins a life of this tee, or goes on with it after the store was opened again: notes the gap of every life that
     /// did not stop cleanly.
-    pub(super) fn begin(&mut self, incarnation: u64, now_ms: u64, disk: &Disk) -> Result<Change, StoreError> {
+    pub(super) fn begin(
+        &mut self,
+        incarnation: u64,
+        sides: &[String],
+        now_ms: u64,
+        disk: &Disk,
+    ) -> Result<Change, StoreError> {
         let mine = Source { tee: self.meta.tee, incarnation };
         let mut change = Change::default();
         let ended: Vec<Source> =
@@ -142,6 +148,7 @@ impl State {
             started_at_ms: now_ms,
             last_ms: now_ms,
             lease: gap::Arrivals::first(),
+            sides: sides.to_vec(),
             ..Session::default()
         });
         self.write_session(mine, &mut change, disk)?;

@@ -123,7 +123,7 @@ fn chunks_of_a_change_that_never_came_are_removed() {
     disk.in_parts(&orphans).unwrap();
     drop(disk);
     assert_eq!(AtRest::open(dir.path()).unwrap().verify().unwrap(), 0);
-    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let options = Options { cache_bytes: CACHE, exemplars: 3, ..Options::default() };
     let (store, _) = StoreHandle::start(dir.path(), &options, 1, 2_000, 0).unwrap();
     assert!(store.close(LONG));
     let disk = open::disk(dir.path(), CACHE).unwrap();
@@ -133,7 +133,7 @@ fn chunks_of_a_change_that_never_came_are_removed() {
 #[test]
 fn full_tables_leave_out_and_count() {
     let dir = tempdir().unwrap();
-    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let options = Options { cache_bytes: CACHE, exemplars: 3, ..Options::default() };
     let bounds = Bounds { exemplars: 3, signatures: 10, cells: 4 };
     let (store, _) = StoreHandle::start_bounded(dir.path(), &options, bounds, 1, 1_000, 0).unwrap();
     store.offer(batch(store.source(), 1, 0..8, 3..6)).unwrap();
@@ -152,7 +152,7 @@ fn full_tables_leave_out_and_count() {
 #[test]
 fn cells_add_up_and_versions_are_bounded_over_restarts() {
     let dir = tempdir().unwrap();
-    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let options = Options { cache_bytes: CACHE, exemplars: 3, ..Options::default() };
     for incarnation in 1..=40 {
         let (store, _) = StoreHandle::start(dir.path(), &options, incarnation, 1_000, 0).unwrap();
         let mut batch = batch(store.source(), 1, 0..1, 9..10);
@@ -176,7 +176,7 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
     let change = Operations::from([(Table::Meta.prefix(), Some(record::encode(&newer).unwrap()))]);
     disk.commit(&change).unwrap();
     drop(disk);
-    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let options = Options { cache_bytes: CACHE, exemplars: 3, ..Options::default() };
     let refused = StoreHandle::start(dir.path(), &options, 1, 1_000, 0).map(|_| ());
     assert!(matches!(refused, Err(StoreError::Newer { found: 2, known: 1, .. })), "{refused:?}");
     assert!(matches!(AtRest::open(dir.path()).map(|_| ()), Err(StoreError::Newer { .. })));
@@ -187,7 +187,7 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
 #[test]
 fn a_full_desk_gives_the_batch_back_and_never_waits() {
     let dir = tempdir().unwrap();
-    let options = Options { cache_bytes: CACHE, exemplars: 3 };
+    let options = Options { cache_bytes: CACHE, exemplars: 3, ..Options::default() };
     let (store, _) = StoreHandle::start(dir.path(), &options, 1, 1_000, 0).unwrap();
     let (mut sequence, mut refused) = (0, 0);
     while refused == 0 && sequence < 100_000 {

@@ -89,6 +89,7 @@ pub(super) struct Writer {
     cache_bytes: u64,
     bounds: Bounds,
     incarnation: u64,
+    sides: Vec<String>,
     /// The clock: the time at the start, and how long ago that was.
     started: (u64, Instant),
     ready: Option<Ready>,
@@ -115,6 +116,7 @@ impl Writer {
             cache_bytes: options.cache_bytes,
             bounds,
             incarnation,
+            sides: options.sides.clone(),
             started: (now_ms, Instant::now()),
             ready: None,
             pending: Vec::new(),
@@ -162,7 +164,7 @@ impl Writer {
         open::guarded(&dir, || {
             let orphans = state.orphans(&found.disk)?;
             found.disk.in_parts(&orphans)?;
-            let change = state.begin(self.incarnation, now_ms, &found.disk)?;
+            let change = state.begin(self.incarnation, &self.sides, now_ms, &found.disk)?;
             found.disk.commit(&change.operations)?;
             found.disk.sync()
         })?;

@@ -101,9 +101,20 @@ fn unreadable_input_ends_with_2_and_is_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("c.json"));
     assert_eq!(diff(&[], &["-", "-"]).status.code(), Some(2));
-    let cut = diff(&[("p", "HTTP/1.1 200 OK\nContent-Length: 9\n\nabc"), ("c", "HTTP/1.1 200 OK\n\n")], &["p", "c"]);
+    let cut = diff(&[("p", "HTTP/1.1 200 OK\nContent-Length"), ("c", "HTTP/1.1 200 OK\n\n")], &["p", "c"]);
     assert_eq!(cut.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&cut.stderr).contains("3 of 9 bytes"));
+    assert!(String::from_utf8_lossy(&cut.stderr).contains("the header does not end"));
+}
+
+#[test]
+fn a_message_cut_in_its_body_is_no_whole_answer() {
+    let (whole, cut) = ("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", "HTTP/1.1 200 OK\nContent-Length: 9\n\nabc");
+    let of_candidate = diff(&[("p", whole), ("c", cut)], &["p", "c", "--format", "json"]);
+    assert_eq!(of_candidate.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&of_candidate.stdout).into_owned();
+    assert!(text.contains("\"kind\": \"failure\"") && text.contains("3 of 9 bytes"), "{text}");
+    let of_primary = diff(&[("p", cut), ("c", whole)], &["p", "c", "--format", "json"]);
+    assert_eq!(of_primary.status.code(), Some(4));
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
         workers: Some(1),
     };
     let config = Arc::new(config::load(None, &flags).unwrap());
-    let options = Options { cache_bytes: config.store.cache_bytes, exemplars: config.store.exemplars };
+    let options =
+        Options { cache_bytes: config.store.cache_bytes, exemplars: config.store.exemplars, ..Options::default() };
     let (store, opened) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
     let (entered, blocked) = mpsc::channel();
     let (let_go, held) = mpsc::channel::<()>();

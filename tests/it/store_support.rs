@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) fn options() -> Options {
-    Options { cache_bytes: 16 << 20, exemplars: 5 }
+    Options { cache_bytes: 16 << 20, exemplars: 5, sides: Vec::new() }
 }
 
 pub(crate) fn open(dir: &Path, incarnation: u64, now_ms: u64) -> StoreHandle {
