@@ -48,6 +48,26 @@ fn a_clean_stop_leaves_no_gap_and_the_same_totals() {
 }
 
 #[test]
+fn report_and_show_say_the_same_running_and_at_rest() {
+    let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::answering(plain(b"other")));
+    let tee = Tee::start(&primary, &candidate, "");
+    let mut client = tee.client();
+    (0..9).for_each(|n| assert_eq!(client.get(&format!("/{n}?token=secret")).status, 200));
+    tee.settled();
+    let running = |path: &str| -> Value {
+        let answer = tee.admin("GET", path, "Host: localhost\r\n");
+        serde_json::from_slice(&answer.body).expect("JSON")
+    };
+    let report = running("/api/report");
+    let id = report["signatures"][0]["id"].as_str().expect("a signature").to_owned();
+    let shown = running(&format!("/api/signatures/{id}"));
+    assert!(shown["exemplars"][0].to_string().contains(&primary.url()), "curl lines name the sides: {shown}");
+    let dir = tee.stopped();
+    assert_eq!(at_rest(dir.path(), &["report"])["signatures"], report["signatures"]);
+    assert_eq!(at_rest(dir.path(), &["show", &id]), shown);
+}
+
+#[test]
 fn a_stop_with_a_hanging_candidate_leaves_no_gap() {
     let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::failing(Fault::HangBeforeHead));
     let config = "[mirror]\nmax_in_flight = 50\n[mirror.breaker]\nfailures = 100000\n";
