@@ -53,11 +53,32 @@ pub(super) fn compile(source: &Source<'_>, specs: &[RuleSpec], raw: [&[RawRule];
         let blamed = raw.iter().rev().flat_map(|rules| rules.iter()).find(|rule| rule.name.get_ref() == &error.rule);
         match blamed {
             Some(rule) => {
-                source.error(blame(source, rule, &error), format!("rule `{}`: {}", error.rule, error.message))
+                let message = format!("rule `{}`: {}", error.rule, error.message);
+                source.error(blame(source, rule, &error), message).allowing(allowed(&error))
             }
             None => ConfigError::plain(source.name, error.to_string()),
         }
     })
+}
+
+/// What the key that an error is about may hold.
+fn allowed(error: &RuleError) -> &'static str {
+    match error.key {
+        "path" if error.offset.is_none() => {
+            "one rule of a kind at a place; a route's own wins over a general one, then fewer `..`, fewer `*`, more names"
+        }
+        "path" => "`$`, then `.name`, `['name']`, `[0]`, `[*]`, `.*`, `..name` (an RFC 9535 subset, no filters)",
+        "shape" | "rewrite" => {
+            "a regular expression of the Rust regex crate (no look-around, no back-reference) that cannot match everything"
+        }
+        "fallback" => "from = \"$.content\": one place, by names and indices; side = \"primary\" or \"candidate\"",
+        "key" => "\"$.id\", or a list of such paths, each relative to the element",
+        "number" => "{ abs = \"0.01\" } or { rel = \"0.001\" }: decimals as text, `rel` below 1",
+        "added" => "a path that ends in a member's name, or in `*`",
+        "error_body" => "a list of statuses from 400 to 599",
+        "ignore" => "a path below `$`, and a reason",
+        _ => "what docs/configuration.md says of this kind",
+    }
 }
 
 /// The place of a compile error: the byte in the key's text where it is known, else the key's value, else the rule.
@@ -163,7 +184,8 @@ fn spec(source: &Source<'_>, rule: &RawRule, of_route: bool) -> Result<RuleSpec,
     let reason = rule.reason.as_ref().map(|reason| source.expand(reason)).transpose()?;
     if kind == RuleKind::Ignore && reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
         let message = format!("the rule `{name}` hides a place for good: say why");
-        return Err(source.error(rule.name.span(), message).allowing("reason = \"…\" beside ignore = true"));
+        let span = rule.ignore.as_ref().map_or_else(|| rule.name.span(), Spanned::span);
+        return Err(source.error(span, message).allowing("reason = \"…\" beside ignore = true"));
     }
     let until_day = match &rule.until {
         None => None,

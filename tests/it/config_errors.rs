@@ -70,8 +70,8 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a rule that ignores without a reason",
         "[[rule]]\nname = \"r\"\npath = \"$.a\"\nignore = true\n",
-        "paritee.toml:4:8: rule[1].name: the rule `r` hides a place for good: say why\n\
-         \u{20} |\n4 | name = \"r\"\n  |        ^^^\n\
+        "paritee.toml:6:10: rule[1].ignore: the rule `r` hides a place for good: say why\n\
+         \u{20} |\n6 | ignore = true\n  |          ^^^^\n\
          \u{20} = allowed: reason = \"…\" beside ignore = true",
     ),
     (
