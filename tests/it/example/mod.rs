@@ -5,6 +5,7 @@
 
 mod demo;
 mod faults;
+mod monolith;
 mod stack;
 
 pub(crate) use stack::{Stack, available};

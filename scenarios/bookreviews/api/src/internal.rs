@@ -2,7 +2,7 @@
 //! on every call.
 
 #[allow(missing_docs, unreachable_pub, reason = "generated")]
-mod proto {
+pub(crate) mod proto {
     tonic::include_proto!("bookreviews.v1");
 }
 

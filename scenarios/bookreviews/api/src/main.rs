@@ -12,6 +12,8 @@ mod paging;
 mod proxy;
 mod reviews;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use anyhow::{Context, bail};
 use axum::serve::ListenerExt;
@@ -89,7 +91,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     });
     let stopping = Arc::new(tokio::sync::Notify::new());
     let told = stopping.clone();
-    let server = axum::serve(listener, routes::router(app, args.step >= 5)).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, routes::router(app, args.step)).with_graceful_shutdown(async move {
         stop_signal().await;
         told.notify_one();
     });

@@ -18,6 +18,16 @@ from catalogue.internal.reviews import Reviews
 from catalogue.internal.users import Users
 
 
+def services(server):
+    """Adds the three services and reflection to a server."""
+    reviews_pb2_grpc.add_ReviewsServicer_to_server(Reviews(), server)
+    books_pb2_grpc.add_BooksServicer_to_server(Books(), server)
+    users_pb2_grpc.add_UsersServicer_to_server(Users(), server)
+    files = (reviews_pb2, books_pb2, users_pb2)
+    names = [service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+
+
 class Command(BaseCommand):
     """Serves Reviews, Books and Users until SIGTERM."""
 
@@ -35,12 +45,7 @@ class Command(BaseCommand):
         server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=options["threads"]), options=[("grpc.so_reuseport", 0)]
         )
-        reviews_pb2_grpc.add_ReviewsServicer_to_server(Reviews(), server)
-        books_pb2_grpc.add_BooksServicer_to_server(Books(), server)
-        users_pb2_grpc.add_UsersServicer_to_server(Users(), server)
-        files = (reviews_pb2, books_pb2, users_pb2)
-        names = [service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()]
-        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        services(server)
         host = options["listen"].rpartition(":")[0]
         try:
             port = server.add_insecure_port(options["listen"])
