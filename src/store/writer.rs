@@ -291,31 +291,34 @@ impl Writer {
             tracing::error!(%error, "the store does not take writes; they wait in memory, and it is tried again");
         }
     }
-    /// Notes how it ended; true when that is durable.
+    /// Notes how it ended; true when that is durable. Damage may show only at this last write: then the store is set aside
+    /// as at any other write, and the end is noted in the new one.
     fn end(&mut self, ending: Ending) -> bool {
-        let now_ms = self.now_ms();
-        let incarnation = self.incarnation;
-        let Some((disk, state)) = &mut self.ready else { return false };
         if ending != Ending::Clean {
             return false;
         }
-        let dir = self.shared.dir.clone();
-        let noted = open::guarded(&dir, || {
-            let change = state.close(incarnation, now_ms, disk)?;
+        let noted = match self.note_end() {
+            Err(StoreError::Damaged { message, .. }) => {
+                tracing::warn!(message, "the store is damaged where a clean stop is noted");
+                let before =
+                    self.shared.index.session().map(|session| (session, self.shared.index.ledger().durable_seq));
+                self.damaged = 2;
+                self.open(before).and_then(|_| self.note_end())
+            }
+            other => other,
+        };
+        noted.inspect_err(|error| tracing::error!(%error, "the clean stop could not be noted")).is_ok()
+    }
+    fn note_end(&mut self) -> Result<(), StoreError> {
+        let (now_ms, source, dir) = (self.now_ms(), self.source(), self.shared.dir.clone());
+        let Some((disk, state)) = &mut self.ready else { return Ok(()) };
+        open::guarded(&dir, || {
+            let change = state.close(source.incarnation, now_ms, disk)?;
             disk.commit(&change.operations)?;
             disk.sync()
-        });
-        match noted {
-            Ok(()) => {
-                let source = Source { tee: state.meta.tee, incarnation };
-                self.shared.index.publish(state, source, &[]);
-                true
-            }
-            Err(error) => {
-                tracing::error!(%error, "the clean stop could not be noted");
-                false
-            }
-        }
+        })?;
+        self.shared.index.publish(state, source, &[]);
+        Ok(())
     }
 }
 
