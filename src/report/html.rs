@@ -14,19 +14,8 @@ td.n{text-align:right}code{font-size:.9em;overflow-wrap:anywhere}\n.critical,.hi
 /// Writes a report.
 pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
     out.write_all(HEAD.as_bytes())?;
-    let (ledger, judged) = (&view.ledger, &view.ledger.judgements);
-    writeln!(
-        out,
-        "<p>{} received, {} mirrored, {} judged: {} match, {} normalised, {} mismatch, {} inconclusive, {} vacuous.</p>",
-        ledger.received,
-        ledger.mirrored,
-        ledger.judged,
-        judged.matched,
-        judged.normalised,
-        judged.mismatch,
-        judged.inconclusive,
-        judged.vacuous
-    )?;
+    let ledger = &view.ledger;
+    writeln!(out, "<p>{}.</p>", ledger.in_one_line())?;
     for gap in &ledger.gaps {
         writeln!(out, "<p>Up to {} requests unaccounted for from {} to {}.</p>", gap.up_to, gap.from, gap.to)?;
     }

@@ -7,20 +7,8 @@ use std::io::{self, Write};
 /// Writes a report.
 pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
     let ledger = &view.ledger;
-    let judged = &ledger.judgements;
     writeln!(out, "## Parity report\n")?;
-    writeln!(
-        out,
-        "{} received, {} mirrored, {} judged: {} match, {} normalised, {} mismatch, {} inconclusive, {} vacuous.\n",
-        ledger.received,
-        ledger.mirrored,
-        ledger.judged,
-        judged.matched,
-        judged.normalised,
-        judged.mismatch,
-        judged.inconclusive,
-        judged.vacuous
-    )?;
+    writeln!(out, "{}.\n", ledger.in_one_line())?;
     for gap in &ledger.gaps {
         writeln!(out, "Up to {} requests unaccounted for from {} to {}.\n", gap.up_to, gap.from, gap.to)?;
     }

@@ -73,19 +73,7 @@ fn row(s: &SignatureView, colour: bool) -> Vec<Cell> {
 
 /// The account in one line, and what is missing from it.
 fn summary(out: &mut dyn Write, ledger: &LedgerView) -> io::Result<()> {
-    let judged = &ledger.judgements;
-    writeln!(
-        out,
-        "{} received, {} mirrored, {} judged: {} match, {} normalised, {} mismatch, {} inconclusive, {} vacuous",
-        ledger.received,
-        ledger.mirrored,
-        ledger.judged,
-        judged.matched,
-        judged.normalised,
-        judged.mismatch,
-        judged.inconclusive,
-        judged.vacuous
-    )?;
+    writeln!(out, "{}", ledger.in_one_line())?;
     if ledger.judged == 0 {
         writeln!(out, "nothing has been compared: this is not parity (see `paritee ledger`)")?;
     }

@@ -36,6 +36,24 @@ pub struct LedgerView {
     pub durable_seq: u64,
 }
 
+impl LedgerView {
+    /// The account in one line, without an end mark: every format says it in the same words.
+    pub fn in_one_line(&self) -> String {
+        let judged = &self.judgements;
+        format!(
+            "{} received, {} mirrored, {} judged: {} match, {} normalised, {} mismatch, {} inconclusive, {} vacuous",
+            self.received,
+            self.mirrored,
+            self.judged,
+            judged.matched,
+            judged.normalised,
+            judged.mismatch,
+            judged.inconclusive,
+            judged.vacuous
+        )
+    }
+}
+
 /// How many of each judgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JudgementsView {
