@@ -73,6 +73,17 @@ fn spell(spec: &RuleSpec) -> String {
             put(if *strip_html { "strip_html" } else { "" });
         }
         RuleKind::Added => put("added"),
+        RuleKind::SameId(rule) => {
+            put("same_id");
+            put(&rule.space);
+            put("document");
+        }
+        RuleKind::SetCookie(rule) => {
+            put("set_cookie");
+            put(&rule.primary);
+            put(&rule.candidate);
+            put(rule.cleared_by.map_or("-", side));
+        }
         RuleKind::ErrorBody(rule) => {
             put("error_body");
             let mut statuses = rule.statuses.clone();

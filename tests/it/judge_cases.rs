@@ -3,7 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use paritee::compare::Difference;
 use paritee::exchange::{
-    Answer, Body, Client, Exchange, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response, Route,
+    Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request,
+    Response, Route,
 };
 use paritee::judge::{Context, Judgement, judge};
 use paritee::rules::{ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSet, RuleSpec, Shape, SideChoice};
@@ -223,6 +224,7 @@ pub(crate) fn exchange(method: &str, primary: Answer, candidate: Answer) -> Exch
         received_at_ms: 0,
         route: Route::declared("GET /x"),
         principal: "anonymous".into(),
+        subject: None,
         request: Request {
             method: method.parse::<Method>().unwrap(),
             target: "/x".into(),
@@ -234,6 +236,7 @@ pub(crate) fn exchange(method: &str, primary: Answer, candidate: Answer) -> Exch
         secondary: None,
         provenance: Provenance::Own,
         client: Client::Served,
+        candidate_session: CandidateSession::Known,
     }
 }
 
