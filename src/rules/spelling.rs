@@ -29,7 +29,12 @@ fn spell(spec: &RuleSpec) -> String {
         Some(path) => put(&super::Selector::parse(path).map_or_else(|_| path.clone(), |path| path.to_string())),
         None => put("-"),
     }
-    match &spec.kind {
+    spell_kind(&spec.kind, &mut put);
+    out
+}
+
+fn spell_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
+    match kind {
         RuleKind::Ignore => put("ignore"),
         RuleKind::Shape(shape) => {
             put("shape");
@@ -91,7 +96,6 @@ fn spell(spec: &RuleSpec) -> String {
             statuses.iter().for_each(|status| put(&status.to_string()));
         }
     }
-    out
 }
 
 fn side(side: SideChoice) -> &'static str {
