@@ -110,7 +110,7 @@ impl Sessions {
         if asked == Some(key) {
             return;
         }
-        match ticket.as_deref_mut().filter(|ticket| ticket.establishes) {
+        match ticket.filter(|ticket| ticket.establishes) {
             Some(ticket) => {
                 ticket.establishing = self.session(key).ask();
                 asked.into_iter().for_each(|key| self.forget(key));
