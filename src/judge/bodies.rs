@@ -2,7 +2,7 @@
 
 use super::{Context, Inconclusive, answers};
 use crate::compare::{Findings, Tallies, compare_bytes, compare_text, compare_trees};
-use crate::document::json::{Document, ParseError, ParseOptions, count_leaves};
+use crate::document::json::{Document, ParseError, ParseOptions, count_leaves, same_in_step};
 use crate::document::{DecodeError, Decoded, Media, decode};
 use crate::exchange::{Body, Chunks, Response};
 use crate::rules::RuleSet;
@@ -115,6 +115,9 @@ impl Bodies<'_> {
         findings: &mut Findings,
         tallies: &mut Tallies,
     ) -> Compared {
+        if let Some(leaves) = same_in_step(&mine.bytes, &theirs.bytes, self.context.limits.depth) {
+            return Compared { leaves, ..Compared::default() };
+        }
         let options = ParseOptions { depth: self.context.limits.depth, hash_key: self.context.hash_key };
         let (primary, candidate) = (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options));
         match (primary, candidate) {

@@ -6,6 +6,7 @@
 
 mod hash;
 mod leaves;
+mod lockstep;
 mod number;
 mod parse;
 mod scan;
@@ -16,6 +17,7 @@ mod visit;
 
 pub use hash::Hasher;
 pub use leaves::count_leaves;
+pub use lockstep::same_in_step;
 pub use number::{Decimal, NumberKey};
 pub use string::{escape, pointer_token, spell, unescape};
 pub use visit::{Scalar, Step};

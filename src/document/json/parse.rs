@@ -2,6 +2,7 @@
 
 use super::hash::Seeds;
 use super::number::NumberKey;
+use super::scan::{Cursor, Stop};
 use super::string::unescape;
 use super::{Document, Node, NodeKind, ParseError, ParseOptions};
 
@@ -17,8 +18,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
         .map_err(|error| ParseError::Syntax { offset: offset + error.valid_up_to(), message: "not UTF-8" })?;
     let mut parser = Parser {
         text,
-        bytes: text.as_bytes(),
-        at: 0,
+        cursor: Cursor::new(text.as_bytes()),
         nodes: Vec::with_capacity(text.len() / 16 + 1),
         open: Vec::new(),
         seeds: Seeds::new(options.hash_key),
@@ -27,14 +27,9 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
     };
     match parser.document() {
         Ok(()) => Ok(Document { text, nodes: parser.nodes, offset }),
-        Err(Stop::TooDeep) => Err(ParseError::TooDeep { offset: parser.at + offset, limit: options.depth }),
-        Err(Stop::Syntax(message)) => Err(ParseError::Syntax { offset: parser.at + offset, message }),
+        Err(Stop::TooDeep) => Err(ParseError::TooDeep { offset: parser.cursor.at + offset, limit: options.depth }),
+        Err(Stop::Syntax(message)) => Err(ParseError::Syntax { offset: parser.cursor.at + offset, message }),
     }
-}
-
-pub(super) enum Stop {
-    TooDeep,
-    Syntax(&'static str),
 }
 
 /// A container that is still open.
@@ -52,10 +47,9 @@ struct Frame {
     object: bool,
 }
 
-pub(super) struct Parser<'a> {
+struct Parser<'a> {
     text: &'a str,
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
+    cursor: Cursor<'a>,
     nodes: Vec<Node>,
     open: Vec<Frame>,
     seeds: Seeds,
@@ -76,7 +70,7 @@ const NO_NAME: Name = Name { start: u32::MAX, end: u32::MAX, escaped: false, has
 
 impl Parser<'_> {
     fn document(&mut self) -> Result<(), Stop> {
-        self.space();
+        self.cursor.space();
         let mut name = NO_NAME;
         loop {
             // one value starts here
@@ -96,17 +90,17 @@ impl Parser<'_> {
                 None => break,
             }
         }
-        self.space();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(Stop::Syntax("text after the document")) }
+        self.cursor.space();
+        if self.cursor.at == self.cursor.bytes.len() { Ok(()) } else { Err(Stop::Syntax("text after the document")) }
     }
 
     /// After `[` or `{`: the name of the first child, or `None` where the container is empty.
     fn first_child(&mut self) -> Result<Option<Name>, Stop> {
-        self.space();
+        self.cursor.space();
         let object = self.open.last().is_some_and(|frame| frame.object);
         let close = if object { b'}' } else { b']' };
-        if self.peek() == Some(close) {
-            self.at += 1;
+        if self.cursor.peek() == Some(close) {
+            self.cursor.at += 1;
             return Ok(None);
         }
         if object { self.name().map(Some) } else { Ok(Some(NO_NAME)) }
@@ -115,15 +109,15 @@ impl Parser<'_> {
     fn after_value(&mut self) -> Result<Option<Name>, Stop> {
         loop {
             let Some(object) = self.open.last().map(|frame| frame.object) else { return Ok(None) };
-            self.space();
-            match (self.peek(), object) {
+            self.cursor.space();
+            match (self.cursor.peek(), object) {
                 (Some(b','), _) => {
-                    self.at += 1;
-                    self.space();
+                    self.cursor.at += 1;
+                    self.cursor.space();
                     return if object { self.name().map(Some) } else { Ok(Some(NO_NAME)) };
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => {
-                    self.at += 1;
+                    self.cursor.at += 1;
                     self.close();
                 }
                 (None, _) => return Err(Stop::Syntax("the text ends within the document")),
@@ -133,25 +127,14 @@ impl Parser<'_> {
         }
     }
 
-    #[inline]
-    pub(super) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-    #[inline]
-    fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
-        }
-    }
-
     /// Reads `"name" :` and the space after it.
     fn name(&mut self) -> Result<Name, Stop> {
-        if self.peek() != Some(b'"') {
+        if self.cursor.peek() != Some(b'"') {
             return Err(Stop::Syntax("expected a member name in double quotes"));
         }
-        let start = self.at + 1;
-        let escaped = self.string()?;
-        let end = self.at - 1;
+        let start = self.cursor.at + 1;
+        let escaped = self.cursor.string()?;
+        let end = self.cursor.at - 1;
         let inner = self.text.get(start..end).unwrap_or("");
         let hash = if escaped { self.seeds.name(&unescape(inner)) } else { self.seeds.name(inner.as_bytes()) };
         let low = hash as u64;
@@ -163,37 +146,37 @@ impl Parser<'_> {
                 *seen |= bit;
             }
         }
-        self.space();
-        if self.peek() != Some(b':') {
+        self.cursor.space();
+        if self.cursor.peek() != Some(b':') {
             return Err(Stop::Syntax("expected `:`"));
         }
-        self.at += 1;
-        self.space();
+        self.cursor.at += 1;
+        self.cursor.space();
         Ok(Name { start: start as u32, end: end as u32, escaped, hash: low })
     }
 
     /// Reads a scalar to its end, or opens a container (then true).
     fn value(&mut self, name: Name) -> Result<bool, Stop> {
-        let start = self.at;
+        let start = self.cursor.at;
         let mut escaped = false;
-        let (kind, hash) = match self.peek() {
+        let (kind, hash) = match self.cursor.peek() {
             Some(b'"') => {
-                escaped = self.string()?;
-                let inner = self.text.get(start + 1..self.at - 1).unwrap_or("");
+                escaped = self.cursor.string()?;
+                let inner = self.text.get(start + 1..self.cursor.at - 1).unwrap_or("");
                 let hash =
                     if escaped { self.seeds.string(&unescape(inner)) } else { self.seeds.string(inner.as_bytes()) };
                 (NodeKind::String, hash)
             }
             Some(b'-' | b'0'..=b'9') => {
-                self.number()?;
-                let text = self.text.get(start..self.at).unwrap_or("");
+                self.cursor.number()?;
+                let text = self.text.get(start..self.cursor.at).unwrap_or("");
                 (NodeKind::Number, self.seeds.number(&NumberKey::of(text)))
             }
             Some(open @ (b'{' | b'[')) => {
                 if self.open.len() >= self.depth {
                     return Err(Stop::TooDeep);
                 }
-                self.at += 1;
+                self.cursor.at += 1;
                 let object = open == b'{';
                 let kind = if object { NodeKind::Object } else { NodeKind::Array };
                 self.push(kind, 0, start, name, false);
@@ -221,11 +204,7 @@ impl Parser<'_> {
     }
 
     fn word(&mut self, word: &[u8], kind: NodeKind, hash: u128) -> Result<(NodeKind, u128), Stop> {
-        if !self.bytes.get(self.at..).unwrap_or(&[]).starts_with(word) {
-            return Err(Stop::Syntax("expected a value"));
-        }
-        self.at += word.len();
-        Ok((kind, hash))
+        if self.cursor.word(word) { Ok((kind, hash)) } else { Err(Stop::Syntax("expected a value")) }
     }
 
     #[inline]
@@ -234,7 +213,7 @@ impl Parser<'_> {
             hash: [hash as u64, (hash >> 64) as u64],
             name_hash: name.hash,
             start: start as u32,
-            end: self.at as u32,
+            end: self.cursor.at as u32,
             name_start: name.start,
             name_end: name.end,
             next: self.nodes.len() as u32 + 1,
@@ -274,7 +253,7 @@ impl Parser<'_> {
         } else {
             self.seeds.array(frame.folded, frame.count)
         };
-        let (next, leaves, end) = (self.nodes.len() as u32, frame.leaves.max(1), self.at as u32);
+        let (next, leaves, end) = (self.nodes.len() as u32, frame.leaves.max(1), self.cursor.at as u32);
         if let Some(node) = self.nodes.get_mut(frame.node as usize) {
             node.hash = [hash as u64, (hash >> 64) as u64];
             node.next = next;

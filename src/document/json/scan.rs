@@ -1,9 +1,49 @@
-//! The tokenizer's inner loops: strings and numbers, checked by RFC 8259.
+//! A place in a text, and the inner loops over it: strings and numbers, checked by RFC 8259.
 
-use super::parse::{Parser, Stop};
 use super::string::hex_digit;
 
-impl Parser<'_> {
+/// Why a text cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    TooDeep,
+    Syntax(&'static str),
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor { bytes, at: 0 }
+    }
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+    #[inline]
+    pub(super) fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+    /// What lies between an earlier place and this one.
+    #[inline]
+    pub(super) fn since(&self, from: usize) -> &'a [u8] {
+        self.bytes.get(from..self.at).unwrap_or(&[])
+    }
+    /// From here on past this word; false where something else stands here.
+    #[inline]
+    pub(super) fn word(&mut self, word: &[u8]) -> bool {
+        let found = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word));
+        if found {
+            self.at += word.len();
+        }
+        found
+    }
     /// From the opening quote past the closing one; true where there is a backslash.
     #[inline]
     pub(super) fn string(&mut self) -> Result<bool, Stop> {
@@ -29,7 +69,7 @@ impl Parser<'_> {
 
     /// Up to the next quote, backslash or control character, eight bytes at a time.
     #[inline]
-    fn skip_plain(&mut self) {
+    pub(super) fn skip_plain(&mut self) {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGHS: u64 = 0x8080_8080_8080_8080;
         while let Some(chunk) = self.bytes.get(self.at..self.at + 8) {
