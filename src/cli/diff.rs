@@ -178,7 +178,7 @@ fn by_extension(path: &Path) -> Option<&'static str> {
 }
 
 fn by_look(body: &[u8]) -> &'static str {
-    let options = ParseOptions { depth: Limits::default().depth, hash_key: 0 };
+    let options = ParseOptions::new(Limits::default().depth, 0);
     if Document::parse(body, &options).is_ok() {
         return "application/json";
     }

@@ -1,4 +1,4 @@
-//! Arrays whose order does not count: by content (`unordered`) or by key.
+//! Arrays whose order does not count: by content (`unordered`, `set`) or by key.
 //!
 //! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes, nor transitive:
 //! then elements are matched by augmenting paths over pairs that are asked under the rules, and pairs that cancelled may be
@@ -23,24 +23,27 @@ struct Group<'m> {
     p: Vec<usize>,
     c: Vec<usize>,
     here: Here,
+    /// An element that is there once more is the same set.
+    set: bool,
 }
 
 impl Walk<'_, '_> {
     pub(super) fn match_any_order(&mut self, task: &Task, rule: RuleId, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
         let mut pairs: Vec<Pair> = Vec::new();
+        let mut again = false;
         for (p, c, detail) in self.groups(rule, mine, theirs) {
             if detail.is_none() && p.len() <= 1 && c.len() <= 1 && self.rules.is_key(rule) {
                 pairs.push((p.first().copied(), c.first().copied(), None));
                 continue;
             }
-            let group = Group { mine, theirs, p, c, here: task.here };
-            self.match_group(&group, detail.filter(|detail| *detail != NO_KEY), &mut pairs);
+            let group = Group { mine, theirs, p, c, here: task.here, set: self.rules.is_set(rule) };
+            again |= self.match_group(&group, detail.filter(|detail| *detail != NO_KEY), &mut pairs);
         }
         // in the primary's order, then what only the candidate has
         pairs.sort_by_key(|(p, c, _)| (p.unwrap_or(usize::MAX), c.unwrap_or(usize::MAX)));
         let matched: Vec<usize> = pairs.iter().filter(|pair| pair.0.is_some()).filter_map(|pair| pair.1).collect();
         let moved = matched.windows(2).any(|two| matches!(two, [a, b] if a > b));
-        if moved && self.probing == 0 {
+        if (moved || again) && self.probing == 0 {
             self.tallies.hit(rule, 0);
         }
         Aligned { pairs, reordered: false }
@@ -80,7 +83,9 @@ impl Walk<'_, '_> {
         groups
     }
 
-    fn match_group(&mut self, group: &Group<'_>, detail: Option<&'static str>, pairs: &mut Vec<Pair>) {
+    /// Adds the pairs of a group, and says whether elements were left out since a set has them already.
+    fn match_group(&mut self, group: &Group<'_>, detail: Option<&'static str>, pairs: &mut Vec<Pair>) -> bool {
+        let mut again = false;
         let (primary, candidate) = (self.primary, self.candidate);
         let hash_p = |at: usize| group.mine.get(at).map_or(0, |node| primary.hash(*node));
         let hash_c = |at: usize| group.theirs.get(at).map_or(0, |node| candidate.hash(*node));
@@ -98,15 +103,44 @@ impl Walk<'_, '_> {
                 (rest_p, rest_c) = (left_p, left_c);
             }
         }
+        if group.set && !(rest_p.is_empty() && rest_c.is_empty()) {
+            let before = rest_p.len() + rest_c.len();
+            rest_p.retain(|p| !self.is_there(group, &[*p], &group.c));
+            rest_c.retain(|c| !self.is_there(group, &group.p, &[*c]));
+            again = rest_p.len() + rest_c.len() < before;
+        }
         if self.probing > 0 {
             // what is matched is equal, and one that is left over decides: no need to look further down
             if !rest_p.is_empty() || !rest_c.is_empty() {
                 self.differs();
             }
-            return;
+            return again;
         }
         pairs.extend(matched.into_iter().map(|(p, c)| (Some(p), Some(c), None)));
         self.left_over(group, rest_p, rest_c, detail, pairs);
+        again
+    }
+
+    /// True where some pair of these elements is equal under the rules.
+    fn is_there(&mut self, group: &Group<'_>, p: &[usize], c: &[usize]) -> bool {
+        let keys_p = self.normal_keys(&Group { p: p.to_vec(), c: Vec::new(), ..*group }, true).0;
+        let keys_c = self.normal_keys(&Group { p: Vec::new(), c: c.to_vec(), ..*group }, false).0;
+        let pairs = p.iter().flat_map(|p| c.iter().map(move |c| (*p, *c)));
+        let mut tried = 0;
+        for (p, c) in pairs {
+            if keys_p.get(&p) != keys_c.get(&c) {
+                continue;
+            }
+            tried += 1;
+            if tried > MATCHING {
+                self.approximate |= self.probing == 0;
+                return false;
+            }
+            if self.equal_under_rules(group, (&keys_p, &keys_c), p, c) {
+                return true;
+            }
+        }
+        false
     }
 
     fn normal_keys(&mut self, group: &Group<'_>, primary: bool) -> (HashMap<usize, u128>, bool) {

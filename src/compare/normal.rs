@@ -5,7 +5,7 @@
 
 use super::walk::Walk;
 use crate::document::json::{Document, NodeId, NodeKind};
-use crate::rules::{Down, Here, Operand, Walker};
+use crate::rules::{Down, Here, Operand, Walker, is_none};
 
 /// Stands for an ignored element, and for a value that a rule may accept.
 const IGNORED: u128 = 0x1_9e37_79b9_7f4a_7c15;
@@ -29,6 +29,8 @@ struct Open {
     count: u64,
     wild: bool,
     any_order: bool,
+    /// The primary's name of a member, and the candidate's, by which it is hashed.
+    renamed: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<'d> Walk<'_, 'd> {
@@ -41,7 +43,9 @@ impl<'d> Walk<'_, 'd> {
                 Some((node, here)) => match self.look(document, primary, node, here) {
                     Seen::Open { any_order } => {
                         let children = document.children(node).collect();
-                        stack.push(Open { node, here, children, at: 0, sum: 0, count: 0, wild: false, any_order });
+                        let renamed = self.renamed_in(primary, here);
+                        let (sum, count, wild) = (0, 0, false);
+                        stack.push(Open { node, here, children, at: 0, sum, count, wild, any_order, renamed });
                         None
                     }
                     seen => Some(seen),
@@ -90,6 +94,13 @@ impl<'d> Walk<'_, 'd> {
         }
     }
 
+    /// Members are hashed by the candidate's names.
+    fn renamed_in(&self, primary: bool, here: Here) -> Option<(Vec<u8>, Vec<u8>)> {
+        let acting = self.walker.acting(here);
+        let (_, rename) = self.rules.renamed(&acting).filter(|_| primary)?;
+        Some((rename.from.clone().into_bytes(), rename.to.clone().into_bytes()))
+    }
+
     fn fold(&self, document: &Document<'d>, open: Option<&mut Open>, child: NodeId, seen: Seen) {
         let Some(open) = open else { return };
         let (hash, wild) = match (seen, document.name(child)) {
@@ -103,7 +114,11 @@ impl<'d> Walk<'_, 'd> {
         };
         open.wild |= wild;
         open.count += 1;
-        open.sum = match document.name(child) {
+        let name = document.name(child).map(|name| match &open.renamed {
+            Some((from, to)) if *from == *name => to.clone().into(),
+            _ => name,
+        });
+        open.sum = match name {
             Some(name) => open.sum.wrapping_add(self.hasher.member(&name, hash)),
             None if open.any_order => open.sum.wrapping_add(self.hasher.element(0, hash)),
             None => self.hasher.element(open.sum, hash),
@@ -125,20 +140,25 @@ impl<'d> Walk<'_, 'd> {
         if acting.added().is_some() || acting.fills() {
             return Seen::Skipped { wild: true };
         }
+        if let Some(rule) = acting.absent()
+            && is_none(document, Some(node), self.rules.takes_empty(rule))
+        {
+            return Seen::Skipped { wild: false };
+        }
         let value = Operand::of(document, Some(node));
-        let rewritten = self.rules.rewrite(&acting, primary, &value);
-        let value = match &rewritten {
-            Some((text, _)) => Operand::Text(text.as_bytes().into()),
-            None => value,
-        };
+        let mut made = self.rules.rewrite(&acting, primary, &value).map(|(text, _)| text);
+        let plain = made.as_ref().map_or_else(|| value.clone(), |text| Operand::Text(text.as_bytes().into()));
+        let folded = self.rules.text(&acting, &plain).map(|(text, _)| text);
+        made = folded.or_else(|| made.clone());
+        let value = made.as_ref().map_or(value, |text| Operand::Text(text.as_bytes().into()));
         if self.rules.could_accept(&acting, &value) {
             return Seen::Hash(WILD, true);
         }
-        if let Some((text, _)) = &rewritten {
+        if let Some(text) = &made {
             return Seen::Hash(self.hasher.string(text.as_bytes()), false);
         }
         let any_order = acting.array().is_some();
-        if document.kind(node).is_container() && (below || any_order) {
+        if document.kind(node).is_container() && (below || any_order || acting.rename().is_some()) {
             return Seen::Open { any_order };
         }
         Seen::Hash(document.hash(node), false)

@@ -1,7 +1,7 @@
 //! What the rules at one place make of its two values: filled, rewritten, accepted, or left as they are.
 
 use super::walk::{Task, Walk};
-use crate::rules::{Acting, Operand, RuleId};
+use crate::rules::{Acting, Operand, RuleId, is_none};
 
 /// What the rules at one place make of its two values.
 pub(super) enum Settled {
@@ -18,7 +18,7 @@ impl Walk<'_, '_> {
     pub(super) fn settle(&mut self, task: &Task, acting: &Acting) -> Settled {
         let mut sides = [Operand::of(self.primary, task.primary), Operand::of(self.candidate, task.candidate)];
         let documents = [(self.primary, task.parents.0), (self.candidate, task.parents.1)];
-        let mut used: [Option<RuleId>; 4] = [None; 4];
+        let mut used: [Option<RuleId>; 6] = [None; 6];
         for (at, (value, (document, parent))) in sides.iter_mut().zip(documents).enumerate() {
             if let Some((text, rule)) = self.rules.fill(acting, at == 0, document, parent, value) {
                 *value = Operand::Text(text.into_bytes().into());
@@ -28,11 +28,16 @@ impl Walk<'_, '_> {
                 *value = Operand::Text(text.into_bytes().into());
                 used[at + 2] = Some(rule);
             }
+            if let Some((text, rule)) = self.rules.text(acting, value) {
+                *value = Operand::Text(text.into_bytes().into());
+                used[at + 4] = Some(rule);
+            }
         }
         let [primary, candidate] = &sides;
         let equal = used.iter().any(Option::is_some)
             && matches!((primary, candidate), (Operand::Text(a), Operand::Text(b)) if a == b);
         let accepted = if equal { None } else { self.rules.accepts(acting, primary, candidate) };
+        let accepted = accepted.or_else(|| if equal { None } else { self.neither(task, acting) });
         if !equal && accepted.is_none() && self.claim(task, acting, primary, candidate) {
             return Settled::Equal;
         }
@@ -42,10 +47,23 @@ impl Walk<'_, '_> {
         }
         if self.probing == 0 {
             let leaves = task.primary.map_or(1, |node| self.primary.leaves(node));
-            for rule in used.into_iter().flatten().chain(accepted) {
+            // one rule that acted on both sides acted once
+            let mut acted: Vec<RuleId> = used.into_iter().flatten().chain(accepted).collect();
+            acted.dedup();
+            for rule in acted {
                 self.tallies.hit(rule, if self.rules.hides(rule) { leaves } else { 0 });
             }
         }
         Settled::Equal
+    }
+
+    /// The rule by which this member is on neither side: absent on one, and null (or empty) on the other.
+    fn neither(&self, task: &Task, acting: &Acting) -> Option<RuleId> {
+        let rule = acting.absent()?;
+        let empty = self.rules.takes_empty(rule);
+        // A hole in an array is a hole: there both elements have to be there.
+        let member = !task.element || (task.primary.is_some() && task.candidate.is_some());
+        let none = is_none(self.primary, task.primary, empty) && is_none(self.candidate, task.candidate, empty);
+        (member && none).then_some(rule)
     }
 }

@@ -6,7 +6,7 @@ use super::Kind;
 use super::findings::{Findings, Tallies};
 use super::same_id::Claim;
 use super::settle::Settled;
-use crate::document::json::{Document, Hasher, NodeId, NodeKind};
+use crate::document::json::{Document, Hasher, NodeId, NodeKind, NumberKey};
 use crate::rules::{Acting, Down, Here, RuleSet, Walker};
 use std::collections::HashMap;
 
@@ -85,6 +85,7 @@ pub(crate) fn compare_trees<'x, 'd>(
     tallies: &'x mut Tallies,
 ) -> Walked {
     let leaves = primary.leaves(primary.root());
+    // Where spellings count, both were parsed so that another spelling is another hash.
     if primary.hash(primary.root()) == candidate.hash(candidate.root()) {
         return Walked { approximate: false, leaves };
     }
@@ -154,6 +155,7 @@ impl<'x, 'd> Walk<'x, 'd> {
             (Some(p), Some(c)) => match (self.primary.kind(p), self.candidate.kind(c)) {
                 (NodeKind::Object, NodeKind::Object) => self.objects(&task, p, c),
                 (NodeKind::Array, NodeKind::Array) => self.arrays(&task, p, c, &acting),
+                (NodeKind::Number, NodeKind::Number) if self.is_spelling_alone(p, c, &acting) => {}
                 (a, b) if a == b => self.report(&task, Kind::Value),
                 _ => self.report(&task, Kind::Type),
             },
@@ -166,6 +168,13 @@ impl<'x, 'd> Walk<'x, 'd> {
             },
             (None, None) => {}
         }
+    }
+
+    /// True where two numbers differ in spelling, some rule made hashes tell spellings apart, and none does so here.
+    fn is_spelling_alone(&self, p: NodeId, c: NodeId, acting: &Acting) -> bool {
+        self.rules.spells()
+            && !self.rules.spells_here(acting)
+            && NumberKey::of(self.primary.raw(p)) == NumberKey::of(self.candidate.raw(c))
     }
 
     fn objects(&mut self, task: &Task, p: NodeId, c: NodeId) {
@@ -184,22 +193,36 @@ impl<'x, 'd> Walk<'x, 'd> {
         let mut matched = vec![false; others.len()];
         let mut index: Option<HashMap<u64, usize>> = None;
         let mut next = 0;
+        let acting = self.walker.acting(task.here);
+        let renamed = self.rules.renamed(&acting).filter(|(_, rename)| {
+            primary.member(p, rename.from.as_bytes()).is_some() && candidate.member(c, rename.to.as_bytes()).is_some()
+        });
         for mine in primary.children(p) {
-            let hash = primary.name_hash(mine);
-            let same = |at: usize| {
-                others
-                    .get(at)
-                    .is_some_and(|o| candidate.name_hash(*o) == hash && candidate.name(*o) == primary.name(mine))
+            let name = primary.name(mine);
+            let rename = renamed.filter(|(_, rename)| name.as_deref() == Some(rename.from.as_bytes()));
+            // the candidate's member of this name is another one's partner
+            let taken = renamed.is_some_and(|(_, rename)| name.as_deref() == Some(rename.to.as_bytes()));
+            let (hash, name) = match rename {
+                // looked for under its other name, whose hash these documents may not hold
+                Some((_, rename)) => (None, Some(rename.to.as_bytes().into())),
+                None => (Some(primary.name_hash(mine)), name),
             };
-            let found = if same(next) {
+            let same = |at: usize| {
+                others.get(at).is_some_and(|o| {
+                    hash.is_none_or(|hash| candidate.name_hash(*o) == hash) && candidate.name(*o) == name
+                })
+            };
+            let found = if taken {
+                None
+            } else if same(next) {
                 Some(next)
-            } else if others.len() <= 16 {
+            } else if others.len() <= 16 || hash.is_none() {
                 (0..others.len()).find(|at| same(*at))
             } else {
                 let index = index.get_or_insert_with(|| {
                     others.iter().enumerate().map(|(at, other)| (candidate.name_hash(*other), at)).collect()
                 });
-                index.get(&hash).copied().filter(|at| same(*at))
+                hash.and_then(|hash| index.get(&hash)).copied().filter(|at| same(*at))
             };
             let other = found.and_then(|at| {
                 next = at + 1;
@@ -208,6 +231,9 @@ impl<'x, 'd> Walk<'x, 'd> {
                 }
                 others.get(at).copied()
             });
+            if let (Some((rule, _)), Some(_), 0) = (rename, other, self.probing) {
+                self.tallies.hit(rule, 0);
+            }
             if other.is_none_or(|other| primary.hash(mine) != candidate.hash(other)) {
                 tasks.push(self.member(task, (p, c), Some(mine), other));
             }

@@ -10,6 +10,7 @@ mod raw_rule;
 mod resolve;
 mod routes;
 mod rule;
+mod rule_kind;
 mod sections;
 mod session;
 mod source;

@@ -27,13 +27,13 @@ pub(super) struct RawRule {
     pub(super) error_body: Option<Spanned<Vec<Spanned<i64>>>>,
     pub(super) same_id: Option<Spanned<RawSameId>>,
     pub(super) set_cookie: Option<Spanned<RawSetCookie>>,
-    // kinds that are specified but do not act yet: naming one is an error
-    pub(super) set: Option<Spanned<toml::Value>>,
-    pub(super) url: Option<Spanned<toml::Value>>,
-    pub(super) absent_is_null: Option<Spanned<toml::Value>>,
-    pub(super) rename: Option<Spanned<toml::Value>>,
-    pub(super) text: Option<Spanned<toml::Value>>,
-    pub(super) decode: Option<Spanned<toml::Value>>,
+    pub(super) set: Option<Spanned<bool>>,
+    pub(super) url: Option<Spanned<RawUrl>>,
+    pub(super) absent_is_null: Option<Spanned<RawAbsent>>,
+    pub(super) rename: Option<Spanned<RawRename>>,
+    pub(super) text: Option<Spanned<OneOrMany>>,
+    pub(super) decode: Option<Spanned<OneOrMany>>,
+    // specified, and not yet acting: naming one is an error
     pub(super) body: Option<Spanned<toml::Value>>,
 }
 
@@ -82,6 +82,42 @@ pub(super) struct RawTimestamp {
 pub(super) struct RawNumber {
     pub(super) abs: Option<Text>,
     pub(super) rel: Option<Text>,
+    #[serde(default)]
+    pub(super) string: bool,
+    #[serde(default)]
+    pub(super) spelling: bool,
+}
+
+/// `url = { ignore, hosts }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUrl {
+    pub(super) ignore: Spanned<OneOrMany>,
+    #[serde(default)]
+    pub(super) hosts: Vec<Text>,
+}
+
+/// `rename = { from, to }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRename {
+    pub(super) from: Text,
+    pub(super) to: Text,
+}
+
+/// `absent_is_null = true` or `{ empty = true }`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "true, or { empty = true }")]
+pub(super) enum RawAbsent {
+    Flag(bool),
+    Table(RawEmpty),
+}
+
+/// `{ empty = true }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEmpty {
+    pub(super) empty: bool,
 }
 
 /// `rewrite = { pattern, with, side }`.

@@ -115,10 +115,14 @@ impl Bodies<'_> {
         findings: &mut Findings,
         tallies: &mut Tallies,
     ) -> Compared {
-        if let Some(leaves) = same_in_step(&mine.bytes, &theirs.bytes, self.context.limits.depth) {
+        if !self.rules.spells()
+            && let Some(leaves) = same_in_step(&mine.bytes, &theirs.bytes, self.context.limits.depth)
+        {
             return Compared { leaves, ..Compared::default() };
         }
-        let options = ParseOptions { depth: self.context.limits.depth, hash_key: self.context.hash_key };
+        let spelled_numbers = self.rules.spells();
+        let options =
+            ParseOptions { spelled_numbers, ..ParseOptions::new(self.context.limits.depth, self.context.hash_key) };
         let (primary, candidate) = (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options));
         match (primary, candidate) {
             (Ok(primary), Ok(candidate)) => {

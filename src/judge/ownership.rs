@@ -41,7 +41,7 @@ pub(super) fn weigh(differences: &mut [Difference], exchange: &Exchange, context
 /// True where the candidate's value has, at an owner's place, somebody else than the subject.
 fn names_another(difference: &Difference, owners: &Owners, subject: Option<&str>, context: &Context) -> bool {
     let Some(value) = &difference.candidate else { return false };
-    let options = ParseOptions { depth: context.limits.depth, hash_key: context.hash_key };
+    let options = ParseOptions::new(context.limits.depth, context.hash_key);
     // What is no JSON is no value of a tree.
     let Ok(document) = Document::parse(value.as_bytes(), &options) else { return false };
     let base = steps_of(&difference.path);

@@ -256,7 +256,7 @@ proptest! {
 }
 
 fn true_unless_broken(text: &str) -> bool {
-    let options = crate::document::json::ParseOptions { depth: 100, hash_key: 0 };
+    let options = crate::document::json::ParseOptions::new(100, 0);
     crate::document::json::Document::parse(text.as_bytes(), &options).is_ok()
 }
 

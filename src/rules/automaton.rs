@@ -2,8 +2,9 @@
 //!
 //! A step costs one look-up for each active state, not for each rule, so rules that do not apply cost next to nothing.
 
+use super::acting::Acting;
 use super::selector::{Pick, Selector};
-use super::set::{Acting, Entry};
+use super::set::Entry;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 

@@ -87,7 +87,7 @@ mod tests {
             suffix: "...".into(),
             strip_html: true,
         });
-        let document = Document::parse(text.as_bytes(), &ParseOptions { depth: 9, hash_key: 0 }).unwrap();
+        let document = Document::parse(text.as_bytes(), &ParseOptions::new(9, 0)).unwrap();
         rule.unwrap().fill(&document, Some(document.root()), &value)
     }
 

@@ -45,7 +45,7 @@ mod tests {
         let rule = Compiled::new(&["$.a".into(), "$.b.c".into()]).unwrap();
         let text =
             r#"[{"a":1,"b":{"c":2}},{"a":2,"b":{"c":1}},{"a":"1","b":{"c":2}},{"a":null,"b":{"c":2}},{"a":1},null,7]"#;
-        let document = Document::parse(text.as_bytes(), &ParseOptions { depth: 9, hash_key: 1 }).unwrap();
+        let document = Document::parse(text.as_bytes(), &ParseOptions::new(9, 1)).unwrap();
         let keys: Vec<_> = document.children(document.root()).map(|element| rule.of(&document, element)).collect();
         assert!(keys[0].is_some() && keys[0] != keys[1] && keys[0] != keys[2]);
         assert!(keys[3..].iter().all(Option::is_none));

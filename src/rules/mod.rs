@@ -7,25 +7,32 @@
 //! 1. `error_body` (before anything else, on the whole answer);
 //! 2. `ignore`: nothing more is asked here;
 //! 3. `fallback` fills an empty value of its side;
-//! 4. `rewrite` changes strings of its sides, filled ones too;
-//! 5. `number`, `timestamp`, `shape` accept two different values: any of them suffices, the first is credited;
+//! 4. `rewrite` changes strings of its sides, filled ones too; then `text` trims or folds both;
+//! 5. `number`, `timestamp`, `shape`, `url`, `decode` accept two different values: any of them suffices, the first is credited;
 //! 6. `same_id` accepts two different ids, provided that they map one to one over the whole document;
-//! 7. `unordered` or `key` say how an array's elements are matched (they are one kind: one of them per place);
-//! 8. `added` allows a member that only the candidate has.
+//! 7. `absent_is_null` takes no member and a null one for the same;
+//! 8. `rename` pairs members of two names; `unordered`, `set` or `key` say how an array's elements are matched (they are one
+//!    kind: one of them per place);
+//! 9. `added` allows a member that only the candidate has.
 //!
 //! `set_cookie` acts on the Set-Cookie fields alone.
 //!
 //! Of two rules of one kind at one place the more specific acts: a route's own before a general one, then fewer `..`, fewer
 //! `*`, more names. A tie is refused when the set is compiled.
 
+mod absent;
+mod acting;
 mod added;
 mod automaton;
+mod compile;
+mod decode;
 mod error_body;
 mod fallback;
 mod ignore;
 mod key;
 mod number;
 mod pattern;
+mod rename;
 mod rewrite;
 mod same_id;
 mod selector;
@@ -36,15 +43,20 @@ mod spec;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod text;
 mod timestamp;
+mod url;
 mod value;
 
+pub(crate) use absent::is_none;
+pub use acting::Acting;
 pub use automaton::{Down, Here, Walker};
 pub use selector::{Pick, Segment, Selector, SelectorError};
-pub use set::{Acting, RuleId, RuleSet};
+pub use set::{RuleId, RuleSet};
 pub(crate) use shape::is_uuid;
 pub use spec::{
-    ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSpec, SameId, SetCookie, Shape, SideChoice,
+    Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, RuleSpec, SameId, SetCookie, Shape,
+    SideChoice, TextMode, UrlRule,
 };
 pub(crate) use timestamp::parse as parse_timestamp;
 pub use value::Operand;

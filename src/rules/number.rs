@@ -1,10 +1,11 @@
 //! `number`: numbers within a tolerance, in exact decimals: `|a-b| <= abs`, or `|a-b| <= rel × max(|a|,|b|)`. A change of
 //! sign is never within a tolerance (from or to zero, `abs` alone decides). Numbers only: never null, absent, or a string
-//! that reads as one.
+//! that reads as one, unless the rule says so (`string`). `spelling` is the other way round: there even equal numbers differ
+//! where they are not written alike.
 
 use super::NumberTolerance;
 use super::value::Operand;
-use crate::document::json::Decimal;
+use crate::document::json::{Decimal, NumberKey, is_json_number};
 use std::cmp::Ordering;
 
 /// Digits of one intermediate result; numbers further apart than this are not equal within any sane tolerance.
@@ -14,6 +15,8 @@ const DIGITS: usize = 2_000;
 pub(super) struct Compiled {
     abs: Decimal,
     rel: Decimal,
+    string: bool,
+    spelling: bool,
 }
 
 impl Compiled {
@@ -27,17 +30,47 @@ impl Compiled {
         if !abs.bounded || !rel.bounded {
             return Err("a tolerance's exponent has at most 30 digits".into());
         }
-        if abs.is_zero() && rel.is_zero() {
+        let NumberTolerance { string, spelling, .. } = *tolerance;
+        if spelling && (string || !abs.is_zero() || !rel.is_zero()) {
+            return Err("where the spelling counts nothing is tolerated; leave the rest out".into());
+        }
+        if abs.is_zero() && rel.is_zero() && !string && !spelling {
             return Err("without a tolerance the rule can never act; give `abs` or `rel` above 0".into());
         }
         if rel.cmp_magnitude(&Decimal::parse("1")) != Ordering::Less {
             return Err("a relative tolerance of 1 or more hides any number; give less than 1".into());
         }
-        Ok(Compiled { abs, rel })
+        Ok(Compiled { abs, rel, string, spelling })
+    }
+    /// True where the spelling counts.
+    pub(super) fn spells(&self) -> bool {
+        self.spelling
+    }
+    pub(super) fn could_accept(&self, value: &Operand<'_>) -> bool {
+        !self.spelling && self.number(value).is_some()
+    }
+    /// The text of a number, or of a string that stands for one.
+    fn number<'v>(&self, value: &'v Operand<'_>) -> Option<&'v str> {
+        match value {
+            Operand::Number(text) => Some(text),
+            Operand::Text(_) if self.string => value.text().filter(|text| is_json_number(text)),
+            _ => None,
+        }
     }
     pub(super) fn accepts(&self, primary: &Operand<'_>, candidate: &Operand<'_>) -> bool {
-        let (Operand::Number(a), Operand::Number(b)) = (primary, candidate) else { return false };
+        let (Some(a), Some(b)) = (self.number(primary), self.number(candidate)) else { return false };
+        if self.spelling {
+            return false;
+        }
+        if self.string && NumberKey::of(a) == NumberKey::of(b) {
+            // Two strings are compared as strings.
+            return !matches!((primary, candidate), (Operand::Text(_), Operand::Text(_)));
+        }
+        let both_numbers = matches!((primary, candidate), (Operand::Number(_), Operand::Number(_)));
         let (a, b) = (Decimal::parse(a), Decimal::parse(b));
+        if !both_numbers || (self.abs.is_zero() && self.rel.is_zero()) {
+            return false;
+        }
         if a.negative != b.negative && !a.is_zero() && !b.is_zero() {
             return false;
         }
@@ -66,7 +99,9 @@ mod tests {
     use crate::document::json::NodeKind;
 
     fn within(a: &str, b: &str, abs: &str, rel: &str) -> bool {
-        let rule = Compiled::new(&NumberTolerance { abs: Some(abs.into()), rel: Some(rel.into()) }).unwrap();
+        let rule =
+            Compiled::new(&NumberTolerance { abs: Some(abs.into()), rel: Some(rel.into()), ..Default::default() })
+                .unwrap();
         let (a, b) = (Operand::Number(a), Operand::Number(b));
         assert_eq!(rule.accepts(&a, &b), rule.accepts(&b, &a));
         rule.accepts(&a, &b)
@@ -95,7 +130,7 @@ mod tests {
         assert!(!within("0", "0.0000001", "0", "0.5"));
         assert!(!within("1e1000000000", "1", "0.5", "0.5"));
         assert!(!within("9007199254740993", "9007199254740992", "0.5", "0"));
-        let rule = Compiled::new(&NumberTolerance { abs: Some("1".into()), rel: None }).unwrap();
+        let rule = Compiled::new(&NumberTolerance { abs: Some("1".into()), ..Default::default() }).unwrap();
         let number = Operand::Number("0");
         for other in [Operand::Absent, Operand::Other(NodeKind::Null), Operand::Text(b"0"[..].into())] {
             assert!(!rule.accepts(&number, &other) && !rule.accepts(&other, &number));
@@ -103,11 +138,25 @@ mod tests {
     }
 
     #[test]
+    fn a_string_is_a_number_where_the_rule_says_so_and_it_is_spelled_as_one() {
+        let rule = Compiled::new(&NumberTolerance { string: true, ..Default::default() }).unwrap();
+        let text = |text: &'static str| Operand::Text(text.as_bytes().into());
+        let number = Operand::Number("1.50");
+        assert!(rule.accepts(&text("1.5"), &number) && rule.accepts(&number, &text("15e-1")));
+        for other in ["", " 1.5", "01.5", "+1.5", "1.5.0", "1,5", "0x1", "1.6", "null", "1.5 "] {
+            assert!(!rule.accepts(&text(other), &number), "{other:?}");
+        }
+        assert!(!rule.accepts(&text("1.5"), &text("1.50")), "two strings are two strings");
+        assert!(!rule.accepts(&Operand::Number("1.5"), &Operand::Number("1.6")));
+    }
+
+    #[test]
     fn refuses_what_can_never_act_or_hides_all() {
         for (abs, rel) in
             [(None, None), (Some("0"), Some("0.0")), (Some("-1"), None), (Some("x"), None), (None, Some("1"))]
         {
-            let tolerance = NumberTolerance { abs: abs.map(Into::into), rel: rel.map(Into::into) };
+            let tolerance =
+                NumberTolerance { abs: abs.map(Into::into), rel: rel.map(Into::into), ..Default::default() };
             assert!(Compiled::new(&tolerance).is_err(), "{tolerance:?}");
         }
     }

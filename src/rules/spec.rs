@@ -28,13 +28,17 @@ pub enum Shape {
     SameType,
 }
 
-/// `number = { abs, rel }`: exact decimals as text; either suffices; numbers only; `rel` never across zero.
+/// `number = { abs, rel, string, spelling }`: exact decimals as text; either suffices; numbers only; `rel` never across zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct NumberTolerance {
     /// Absolute tolerance, decimal text.
     pub abs: Option<String>,
     /// Relative tolerance, decimal text.
     pub rel: Option<String>,
+    /// A string that spells a number exactly as JSON does is that number.
+    pub string: bool,
+    /// The spelling counts too: `1` is not `1.0`. Nothing else then.
+    pub spelling: bool,
 }
 
 /// `rewrite = { pattern, with, side }`.
@@ -71,6 +75,54 @@ pub struct ErrorBody {
     pub statuses: Vec<u16>,
 }
 
+/// `url = { ignore, hosts }`: what two URLs may differ in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct UrlRule {
+    /// Scheme, host and port.
+    pub origin: bool,
+    /// A slash at the end of the path.
+    pub trailing_slash: bool,
+    /// The order of query pairs of different names.
+    pub query_order: bool,
+    /// Where the origin does not count: the hosts (`host` or `host:port`, lower case) that may stand there; any when empty.
+    pub hosts: Vec<String>,
+}
+
+/// `text = ["trim", …]`: what two strings may differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TextMode {
+    /// ASCII whitespace at both ends.
+    Trim,
+    /// Runs of ASCII whitespace are one blank.
+    Collapse,
+    /// Upper and lower case.
+    Case,
+    /// Unicode normalisation form C.
+    Nfc,
+    /// Carriage returns before line feeds.
+    Crlf,
+}
+
+/// `decode = "json"` or a list: how a string's content is to be read, from the outside in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Base64, either alphabet, padded or not, line ends allowed.
+    Base64,
+    /// A gzip member.
+    Gzip,
+    /// A JSON document; comes last.
+    Json,
+}
+
+/// `rename = { from, to }`: one member that the sides call by different names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rename {
+    /// The monolith's name.
+    pub from: String,
+    /// The new API's name.
+    pub to: String,
+}
+
 /// `same_id = { space, scope }`: both sides name the same things, each in its own way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SameId {
@@ -105,6 +157,8 @@ pub enum RuleKind {
     Number(NumberTolerance),
     /// An array is a multiset.
     Unordered,
+    /// An array is a set: an element counts once, however often it stands there.
+    Set,
     /// Elements are matched by these members (paths relative to the element), order ignored.
     Key(Vec<String>),
     /// A regex replacement before comparing.
@@ -113,6 +167,19 @@ pub enum RuleKind {
     Fallback(Fallback),
     /// A member that only the candidate has is allowed.
     Added,
+    /// Two URLs that differ in what the rule names alone.
+    Url(UrlRule),
+    /// Two strings that differ in what the rule names alone.
+    Text(Vec<TextMode>),
+    /// Two strings that hold the same content in another wrapping.
+    Decode(Vec<Codec>),
+    /// No member and a null one are the same.
+    AbsentIsNull {
+        /// So are `""`, `[]` and `{}`.
+        empty: bool,
+    },
+    /// A member of this object has another name at the candidate.
+    Rename(Rename),
     /// Values differ but map one to one within a document.
     SameId(SameId),
     /// Error bodies are not compared.

@@ -57,6 +57,12 @@ fn spell_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
             put("number");
             put(tolerance.abs.as_deref().unwrap_or("0"));
             put(tolerance.rel.as_deref().unwrap_or("0"));
+            // said only where they are set, so that what was hashed before hashes alike
+            for (set, word) in [(tolerance.string, "string"), (tolerance.spelling, "spelling")] {
+                if set {
+                    put(word);
+                }
+            }
         }
         RuleKind::Unordered => put("unordered"),
         RuleKind::Key(paths) => {
@@ -78,6 +84,43 @@ fn spell_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
             put(if *strip_html { "strip_html" } else { "" });
         }
         RuleKind::Added => put("added"),
+        RuleKind::ErrorBody(rule) => {
+            put("error_body");
+            let mut statuses = rule.statuses.clone();
+            statuses.sort_unstable();
+            statuses.iter().for_each(|status| put(&status.to_string()));
+        }
+        other => spell_later_kind(other, put),
+    }
+}
+
+/// The kinds that came later.
+fn spell_later_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
+    match kind {
+        RuleKind::Set => put("set"),
+        RuleKind::Url(rule) => {
+            put("url");
+            for (set, word) in
+                [(rule.origin, "origin"), (rule.trailing_slash, "trailing_slash"), (rule.query_order, "query_order")]
+            {
+                put(if set { word } else { "-" });
+            }
+            rule.hosts.iter().for_each(|host| put(host));
+        }
+        RuleKind::Text(modes) => {
+            put("text");
+            modes.iter().for_each(|mode| put(&format!("{mode:?}")));
+        }
+        RuleKind::Decode(codecs) => {
+            put("decode");
+            codecs.iter().for_each(|codec| put(&format!("{codec:?}")));
+        }
+        RuleKind::AbsentIsNull { empty } => put(if *empty { "absent_is_empty" } else { "absent_is_null" }),
+        RuleKind::Rename(rule) => {
+            put("rename");
+            put(&rule.from);
+            put(&rule.to);
+        }
         RuleKind::SameId(rule) => {
             put("same_id");
             put(&rule.space);
@@ -89,12 +132,8 @@ fn spell_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
             put(&rule.candidate);
             put(rule.cleared_by.map_or("-", side));
         }
-        RuleKind::ErrorBody(rule) => {
-            put("error_body");
-            let mut statuses = rule.statuses.clone();
-            statuses.sort_unstable();
-            statuses.iter().for_each(|status| put(&status.to_string()));
-        }
+        // spelled above
+        _ => {}
     }
 }
 

@@ -8,8 +8,8 @@ use paritee::exchange::{
 };
 use paritee::judge::{Context, Judgement, Owners, judge};
 use paritee::rules::{
-    ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSet, RuleSpec, SameId, Selector, SetCookie, Shape,
-    SideChoice,
+    Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, RuleSet, RuleSpec, SameId, Selector,
+    SetCookie, Shape, SideChoice, TextMode, UrlRule,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -116,6 +116,16 @@ pub(crate) struct RawRule {
     rewrite: Option<(String, String, String)>,
     fallback: Option<RawFallback>,
     error_body: Option<Vec<u16>>,
+    set: Option<bool>,
+    /// What is ignored, then hosts.
+    url: Option<Vec<Vec<String>>>,
+    text: Option<Vec<String>>,
+    decode: Option<Vec<String>>,
+    /// Whether every emptiness counts as none.
+    absent: Option<bool>,
+    rename: Option<(String, String)>,
+    /// `string` or `spelling`.
+    number: Option<String>,
     same_id: Option<String>,
     /// The primary's name, the candidate's, and who clears alone (empty: nobody).
     set_cookie: Option<(String, String, String)>,
@@ -138,6 +148,24 @@ fn side(word: &str) -> SideChoice {
         "primary" => SideChoice::Primary,
         "candidate" => SideChoice::Candidate,
         _ => SideChoice::Both,
+    }
+}
+
+fn mode_of(word: &str) -> TextMode {
+    match word {
+        "trim" => TextMode::Trim,
+        "collapse" => TextMode::Collapse,
+        "case" => TextMode::Case,
+        "nfc" => TextMode::Nfc,
+        _ => TextMode::Crlf,
+    }
+}
+
+fn codec_of(word: &str) -> Codec {
+    match word {
+        "base64" => Codec::Base64,
+        "gzip" => Codec::Gzip,
+        _ => Codec::Json,
     }
 }
 
@@ -172,6 +200,27 @@ impl RawRule {
                 suffix: fallback.suffix.clone(),
                 strip_html: fallback.strip_html,
             })
+        } else if self.set.is_some() {
+            RuleKind::Set
+        } else if let Some(url) = &self.url {
+            let ignored = |word: &str| url[0].iter().any(|known| known == word);
+            RuleKind::Url(UrlRule {
+                origin: ignored("origin"),
+                trailing_slash: ignored("trailing_slash"),
+                query_order: ignored("query_order"),
+                hosts: url.get(1).cloned().unwrap_or_default(),
+            })
+        } else if let Some(modes) = &self.text {
+            RuleKind::Text(modes.iter().map(|mode| mode_of(mode)).collect())
+        } else if let Some(codecs) = &self.decode {
+            RuleKind::Decode(codecs.iter().map(|codec| codec_of(codec)).collect())
+        } else if let Some(empty) = self.absent {
+            RuleKind::AbsentIsNull { empty }
+        } else if let Some((from, to)) = &self.rename {
+            RuleKind::Rename(Rename { from: from.clone(), to: to.clone() })
+        } else if let Some(word) = &self.number {
+            let (string, spelling) = (word == "string", word == "spelling");
+            RuleKind::Number(NumberTolerance { string, spelling, ..NumberTolerance::default() })
         } else if let Some(space) = &self.same_id {
             RuleKind::SameId(SameId { space: space.clone() })
         } else if let Some((primary, candidate, cleared_by)) = &self.set_cookie {
@@ -180,7 +229,7 @@ impl RawRule {
         } else if let Some(statuses) = &self.error_body {
             RuleKind::ErrorBody(ErrorBody { statuses: statuses.clone() })
         } else {
-            RuleKind::Number(NumberTolerance { abs: self.abs.clone(), rel: self.rel.clone() })
+            RuleKind::Number(NumberTolerance { abs: self.abs.clone(), rel: self.rel.clone(), ..Default::default() })
         };
         RuleSpec {
             name: self.name.as_str().into(),

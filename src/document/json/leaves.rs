@@ -44,7 +44,7 @@ mod tests {
             r#"[1,[],{},"a,b",{"c,":[null,"\",\\"]}]"#,
             r#"{"a":{"a":1,"a":2},"b":["\\",","]}"#,
         ] {
-            let document = Document::parse(text.as_bytes(), &ParseOptions { depth: 9, hash_key: 0 }).unwrap();
+            let document = Document::parse(text.as_bytes(), &ParseOptions::new(9, 0)).unwrap();
             let leaves = document.leaves(document.root());
             assert_eq!(count_leaves([text.as_bytes()]), leaves, "{text}");
             assert_eq!(count_leaves(text.as_bytes().chunks(1)), leaves, "{text} by the byte");

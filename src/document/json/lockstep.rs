@@ -235,7 +235,7 @@ mod tests {
         fn what_it_calls_one_document_the_trees_do_too(
             a in "[\\[\\]{}:,\"\\\\ u0-1.e\\-a]{0,24}", b in "[\\[\\]{}:,\"\\\\ u0-1.e\\-a]{0,24}"
         ) {
-            let options = ParseOptions { depth: DEPTH, hash_key: 1 };
+            let options = ParseOptions::new(DEPTH, 1);
             for (a, b) in [(&a, &b), (&a, &a)] {
                 let trees = (Document::parse(a.as_bytes(), &options), Document::parse(b.as_bytes(), &options));
                 if let Some(leaves) = same(a, b) {

@@ -19,6 +19,7 @@ pub use hash::Hasher;
 pub use leaves::count_leaves;
 pub use lockstep::same_in_step;
 pub use number::{Decimal, NumberKey};
+pub use scan::is_json_number;
 pub use string::{escape, pointer_token, spell, unescape};
 pub use visit::{Scalar, Step};
 
@@ -98,6 +99,15 @@ pub struct ParseOptions {
     pub depth: usize,
     /// Key of the hashes; two documents are comparable only under the same key.
     pub hash_key: u64,
+    /// Numbers hash by their text, so that `1` and `1.0` are told apart.
+    pub spelled_numbers: bool,
+}
+
+impl ParseOptions {
+    /// Numbers by value.
+    pub fn new(depth: usize, hash_key: u64) -> ParseOptions {
+        ParseOptions { depth, hash_key, spelled_numbers: false }
+    }
 }
 
 /// Why a text is no JSON document, and where.

@@ -23,6 +23,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
         open: Vec::new(),
         seeds: Seeds::new(options.hash_key),
         depth: options.depth,
+        spelled: options.spelled_numbers,
         names: Vec::new(),
     };
     match parser.document() {
@@ -54,6 +55,7 @@ struct Parser<'a> {
     open: Vec<Frame>,
     seeds: Seeds,
     depth: usize,
+    spelled: bool,
     names: Vec<(u64, u32)>,
 }
 
@@ -170,7 +172,8 @@ impl Parser<'_> {
             Some(b'-' | b'0'..=b'9') => {
                 self.cursor.number()?;
                 let text = self.text.get(start..self.cursor.at).unwrap_or("");
-                (NodeKind::Number, self.seeds.number(&NumberKey::of(text)))
+                let key = if self.spelled { NumberKey::Literal(text.to_owned()) } else { NumberKey::of(text) };
+                (NodeKind::Number, self.seeds.number(&key))
             }
             Some(open @ (b'{' | b'[')) => {
                 if self.open.len() >= self.depth {

@@ -150,3 +150,9 @@ impl<'a> Cursor<'a> {
         }
     }
 }
+
+/// True for a text that is one JSON number and nothing else.
+pub fn is_json_number(text: &str) -> bool {
+    let mut cursor = Cursor::new(text.as_bytes());
+    cursor.number().is_ok() && cursor.at == text.len()
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const OPTIONS: ParseOptions = ParseOptions { depth: 10_000, hash_key: 7 };
+const OPTIONS: ParseOptions = ParseOptions::new(10_000, 7);
 
 fn parse(text: &str) -> Document<'_> {
     Document::parse(text.as_bytes(), &OPTIONS).unwrap_or_else(|error| panic!("{text}: {error}"))
