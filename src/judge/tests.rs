@@ -128,7 +128,7 @@ fn depth_and_size_are_named_outcomes() {
 fn deep_documents_under_rules_everywhere_do_not_overflow() {
     let set = rules(&[
         ("$..*", RuleKind::Unordered),
-        ("$..v", RuleKind::Number(NumberTolerance { abs: Some("1".into()), rel: None })),
+        ("$..v", RuleKind::Number(NumberTolerance { abs: Some("1".into()), ..Default::default() })),
     ]);
     let deep = |n: usize, leaf: &str| format!("{}{leaf}{}", "[{\"v\":3},[".repeat(n), "]]".repeat(n));
     let found = judged(&deep(2_000, "{\"v\":1}"), &deep(2_000, "{\"v\":9}"), &set);
@@ -202,7 +202,7 @@ fn rule_set() -> impl Strategy<Value = RuleSet> {
         Just(RuleKind::Ignore),
         Just(RuleKind::Unordered),
         Just(RuleKind::Key(vec!["$.id".into()])),
-        Just(RuleKind::Number(NumberTolerance { abs: Some("0.5".into()), rel: None })),
+        Just(RuleKind::Number(NumberTolerance { abs: Some("0.5".into()), ..Default::default() })),
         Just(RuleKind::Shape(crate::rules::Shape::SameType)),
         Just(RuleKind::Timestamp { within_us: 5 }),
     ];

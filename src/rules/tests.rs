@@ -51,7 +51,7 @@ fn indices_count_from_both_ends() {
 
 #[test]
 fn ties_and_senseless_rules_are_refused() {
-    let number = |abs: &str| RuleKind::Number(NumberTolerance { abs: Some(abs.into()), rel: None });
+    let number = |abs: &str| RuleKind::Number(NumberTolerance { abs: Some(abs.into()), ..Default::default() });
     for (specs, key) in [
         (vec![spec("a", "$.a.*", number("1")), spec("b", "$.*.b", number("2"))], "path"),
         (vec![spec("a", "$.a", RuleKind::Unordered), spec("b", "$.a", RuleKind::Key(vec!["$.id".into()]))], "path"),

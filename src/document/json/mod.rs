@@ -105,7 +105,7 @@ pub struct ParseOptions {
 
 impl ParseOptions {
     /// Numbers by value.
-    pub fn new(depth: usize, hash_key: u64) -> ParseOptions {
+    pub const fn new(depth: usize, hash_key: u64) -> ParseOptions {
         ParseOptions { depth, hash_key, spelled_numbers: false }
     }
 }
