@@ -28,8 +28,10 @@ impl Walk<'_, '_> {
                         ),
                     ),
                 };
+                let there = pointer(primary, candidate, links, task.path, kind == Kind::Added);
                 Difference {
                     place: Place::Body,
+                    beside: (there != path).then_some(there),
                     path,
                     kind,
                     detail: task.detail.map(str::to_string),

@@ -23,6 +23,10 @@ mod store_full;
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault
 mod example;
+// random documents that are hard to compare
+mod hostile;
+// applying a patch to the one document gives the other
+mod patches;
 // what the README says to run
 mod readme;
 // the judge by example: two answers and rules in, a judgement out
