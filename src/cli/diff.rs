@@ -5,12 +5,12 @@ use super::{Exit, out, sides};
 use crate::compare;
 use crate::config::{Config, Flags, RouteIndex, load};
 use crate::document::json::{Document, ParseError, ParseOptions};
-use crate::document::{Decoded, decode};
+use crate::document::{DecodeError, Decoded, Media, decode};
 use crate::exchange::{
-    Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Route,
+    Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route,
 };
 use crate::judge::{Context, Verdict, judge};
-use crate::report::{build, json, patch, table};
+use crate::report::{DiffView, build, diff, json, patch};
 use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ const EXAMPLES: &str = "Each file is a body, or a whole HTTP/1 message as `curl 
 Examples:\n  \
     paritee diff old.json new.json\n  \
     paritee diff old.http new.http --config paritee.toml --route 'GET /api/review/{id}'\n  \
-    curl -s http://127.0.0.1:9000/api/review/7 | paritee diff old.json - --format json";
+    curl -s http://127.0.0.1:9000/api/review/7 | paritee diff old.json - --format json\n  \
+    paritee diff old.json new.json --format patch > old-to-new.json";
 
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let judgement = judge(&exchange, &rules, &context);
     let view = build::diff(&judgement);
     match args.format {
-        Format::Text => out::print(|out| table::diff(out, &view))?,
+        Format::Text => print_text(args, &exchange, &context, &view)?,
         Format::Json => out::print_raw(|out| json::write(out, &view))?,
         Format::Patch => print_patch(args, &exchange, &context)?,
     }
@@ -128,6 +129,34 @@ fn route(text: Option<&str>, config: Option<&Config>) -> Result<(Route, Method, 
     Err(Failure::usage(format!("no [[route]] of the config is `{text}`{hint}")))
 }
 
+/// Prints what differs, with what it stands in where the bodies tell.
+fn print_text(args: &Args, exchange: &Exchange, context: &Context, view: &DiffView) -> Result<(), Failure> {
+    let name = |path: &Path| match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    let names = [name(&args.primary), name(&args.candidate)];
+    let layout = diff::Layout { names: [&names[0], &names[1]], width: out::width(), colour: out::colour() };
+    let print = |bodies| out::print(|out| diff::write(out, view, bodies, &layout));
+    let (primary, candidate) = (exchange.primary.outcome.response(), exchange.candidate.outcome.response());
+    let (Some(Ok(mine)), Some(Ok(theirs))) =
+        (primary.map(|side| decoded_body(side, context)), candidate.map(|side| decoded_body(side, context)))
+    else {
+        return print(diff::Bodies::Unknown);
+    };
+    if mine.media == Media::Json {
+        let options = ParseOptions::new(context.limits.depth, context.hash_key);
+        return match (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options)) {
+            (Ok(mine), Ok(theirs)) => print(diff::Bodies::Json(&mine, &theirs)),
+            _ => print(diff::Bodies::Unknown),
+        };
+    }
+    match (&mine.text, &theirs.text) {
+        (Some(mine), Some(theirs)) => print(diff::Bodies::Text(mine, theirs)),
+        _ => print(diff::Bodies::Unknown),
+    }
+}
+
 /// Prints the patch from the one raw body to the other; what is not JSON cannot be patched.
 fn print_patch(args: &Args, exchange: &Exchange, context: &Context) -> Result<(), Failure> {
     let mine = decoded(&args.primary, &exchange.primary.outcome, context)?;
@@ -144,11 +173,14 @@ fn decoded<'a>(file: &Path, outcome: &'a Outcome, context: &Context) -> Result<D
     let file = file.display();
     match outcome {
         Outcome::Answered(response) => {
-            decode(response.body.kept().contiguous(), &response.headers, context.limits.decoded_bytes)
-                .map_err(|error| Failure::usage(format!("{file}: {error}")))
+            decoded_body(response, context).map_err(|error| Failure::usage(format!("{file}: {error}")))
         }
         Outcome::Failed(failure) => Err(Failure::usage(format!("{file}: no whole answer: {}", failure.message))),
     }
+}
+
+fn decoded_body<'a>(response: &'a Response, context: &Context) -> Result<Decoded<'a>, DecodeError> {
+    decode(response.body.kept().contiguous(), &response.headers, context.limits.decoded_bytes)
 }
 
 fn document<'a>(file: &Path, body: &'a Decoded<'_>, context: &Context) -> Result<Document<'a>, Failure> {

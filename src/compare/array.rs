@@ -12,7 +12,7 @@ use std::collections::HashMap;
 const GAP: usize = 2_048;
 
 /// Members by which elements are recognised, the first that fits wins. One that is unique on both sides and mostly shared.
-const IDENTITIES: [&[u8]; 12] =
+pub(crate) const IDENTITIES: [&[u8]; 12] =
     [b"id", b"uuid", b"_id", b"pk", b"key", b"guid", b"slug", b"isbn", b"code", b"url", b"href", b"name"];
 
 impl Walk<'_, '_> {

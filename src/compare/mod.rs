@@ -17,6 +17,7 @@ mod settle;
 mod tell;
 mod walk;
 
+pub(crate) use array::IDENTITIES;
 pub(crate) use difference::words;
 pub use difference::{Difference, Kind, Place, Severity};
 pub(crate) use findings::{Findings, Tallies};

@@ -2,20 +2,20 @@
 //! cannot hold; and small changes of them.
 
 /// A seeded source (SplitMix64): the same documents in every run.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
-    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 }
@@ -77,14 +77,14 @@ const FEW: &[&str] = &["1", "2", "3", r#""a""#, "null"];
 
 /// A document as a tree of text.
 #[derive(Clone, Debug)]
-pub enum Text {
+pub(crate) enum Text {
     Scalar(String),
     Array(Vec<Text>),
     Object(Vec<(String, Text)>),
 }
 
 impl Text {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Text::Scalar(text) => text.clone(),
             Text::Array(all) => format!("[{}]", all.iter().map(Text::text).collect::<Vec<_>>().join(", ")),
@@ -97,7 +97,7 @@ impl Text {
 }
 
 /// A document of at most so many levels.
-pub fn document(random: &mut Random, depth: usize) -> Text {
+pub(crate) fn document(random: &mut Random, depth: usize) -> Text {
     match random.below(if depth == 0 { 4 } else { 9 }) {
         0..=2 => Text::Scalar(random.pick(FEW).to_owned()),
         3 => Text::Scalar(random.pick(SCALARS).to_owned()),
@@ -128,7 +128,7 @@ pub fn document(random: &mut Random, depth: usize) -> Text {
 }
 
 /// The document with a few small changes.
-pub fn mutated(random: &mut Random, of: &Text) -> Text {
+pub(crate) fn mutated(random: &mut Random, of: &Text) -> Text {
     let mut out = of.clone();
     for _ in 0..=random.below(4) {
         change(random, &mut out);

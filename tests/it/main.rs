@@ -23,6 +23,8 @@ mod store_full;
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault
 mod example;
+// what `diff` prints for people
+mod diff_text;
 // random documents that are hard to compare
 mod hostile;
 // applying a patch to the one document gives the other
