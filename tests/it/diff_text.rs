@@ -1,6 +1,6 @@
 //! What `diff` prints, letter by letter, and what must hold of it whatever it prints.
 
-use super::hostile::{Random, document, mutated};
+use super::hostile::{Random, document, mutated, rounds};
 use paritee::document::json::{Document, ParseOptions};
 use paritee::exchange::{
     Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route,
@@ -113,7 +113,7 @@ fn fits(text: &str, width: usize) {
 #[test]
 fn random_pages_fit_and_are_clean() {
     let mut random = Random(0xFACE);
-    for round in 0..2_500 {
+    for round in 0..rounds(2_500) {
         let a = document(&mut random, 5);
         let b = if round % 4 == 0 { document(&mut random, 5) } else { mutated(&mut random, &a) };
         let (a, b) = (a.text(), b.text());
@@ -147,7 +147,7 @@ fn hostile_strings_fit_and_are_clean() {
         "\u{9b}",
     ];
     let mut random = Random(0xBEEF);
-    for _ in 0..1_000 {
+    for _ in 0..rounds(1_000) {
         let mut string = |most: usize| -> String {
             let length = random.below(most);
             (0..length).map(|_| random.pick(&alphabet).to_owned()).collect()

@@ -20,6 +20,11 @@ impl Random {
     }
 }
 
+/// How often a random test goes round: `./tests/run --all` takes its time.
+pub(crate) fn rounds(usual: usize) -> usize {
+    if std::env::var_os("PARITEE_ALL").is_some() { usual * 40 } else { usual }
+}
+
 const NAMES: &[&str] = &[
     "",
     "a",

@@ -62,7 +62,7 @@ pub(super) fn pair(a: &str, b: &str, room: usize) -> (Line, Line) {
     let cut_start = from > 0 || start > 0;
     let seen_a = seen(&atoms_a, start, room - usize::from(cut_start), cut_a < a.len());
     let seen_b = seen(&atoms_b, start, room - usize::from(cut_start), cut_b < b.len());
-    let (marks_a, marks_b) = marks(&atoms_a[seen_a.0.clone()], &atoms_b[seen_b.0.clone()]);
+    let (marks_a, marks_b) = marks(&atoms_a[seen_a.0.clone()], &atoms_b[seen_b.0.clone()], cut_start);
     (line(&atoms_a, seen_a, &marks_a, cut_start), line(&atoms_b, seen_b, &marks_b, cut_start))
 }
 
@@ -136,8 +136,8 @@ fn seen(atoms: &[Atom<'_>], start: usize, room: usize, cut: bool) -> (Range<usiz
     (start..start + count, true)
 }
 
-/// Which atoms changed; none where so much did that marks would not help.
-fn marks(a: &[Atom<'_>], b: &[Atom<'_>]) -> (Vec<bool>, Vec<bool>) {
+/// Which atoms changed; none where so much did that marks would not help, unless what is alike was `cut` off before.
+fn marks(a: &[Atom<'_>], b: &[Atom<'_>], cut: bool) -> (Vec<bool>, Vec<bool>) {
     let (mut changed_a, mut changed_b) = (vec![true; a.len()], vec![true; b.len()]);
     let of = |atoms: &[Atom<'_>]| atoms.iter().map(|atom| atom.text.to_owned()).collect::<Vec<_>>();
     let mut equal = 0;
@@ -153,7 +153,7 @@ fn marks(a: &[Atom<'_>], b: &[Atom<'_>]) -> (Vec<bool>, Vec<bool>) {
         }
     }
     // the quotes around two strings are not a likeness
-    if equal * 3 < a.len().max(b.len()) || equal <= 2 {
+    if !cut && (equal * 3 < a.len().max(b.len()) || equal <= 2) {
         return (vec![false; a.len()], vec![false; b.len()]);
     }
     (changed_a, changed_b)

@@ -22,6 +22,8 @@ use value::{CANDIDATE, DIM, PRIMARY, values};
 
 const BOLD: Style = Style::new().bold();
 const WARNING: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+/// Characters of a very long place that are shown of its start and of its end.
+const POINTER: usize = 400;
 /// Elements that moved and are listed.
 const MOVES: usize = 10;
 
@@ -176,8 +178,15 @@ fn open(
     Ok(spot)
 }
 
+/// A place as a pointer; of one that fills a page, the start and the end.
 fn pointer(tokens: &[&str]) -> String {
-    tokens.iter().flat_map(|token| ["/", token]).collect()
+    let whole: String = tokens.iter().flat_map(|token| ["/", token]).collect();
+    let part = |at: usize| whole.char_indices().nth(at).map_or(whole.len(), |(at, _)| at);
+    if part(2 * POINTER) == whole.len() {
+        return whole;
+    }
+    let end = whole.char_indices().nth_back(POINTER - 1).map_or(0, |(at, _)| at);
+    format!("{} … {}", whole.get(..part(POINTER)).unwrap_or(""), whole.get(end..).unwrap_or(""))
 }
 
 /// One difference: its name, what kind, and its values.
