@@ -6,7 +6,6 @@
 
 mod page;
 mod protocol;
-#[cfg(test)]
 mod tests;
 
 pub(crate) use page::Page;
