@@ -148,8 +148,8 @@ pub(crate) const NO_COOKIE: HeaderValue =
 /// The value of a cookie; of several the last, as the monolith reads them.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| key.trim() == name).next_back().map(|(_, value)| value.trim().trim_matches('"'))
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.rfind(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().trim_matches('"'))
 }
 
 #[cfg(test)]
