@@ -2,7 +2,8 @@
 
 use crate::App;
 use crate::faults::Fault;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use futures::stream;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -89,7 +90,9 @@ pub(crate) fn moved(app: &App, location: &str) -> Response<Body> {
     let Ok(location) = location.parse() else {
         return refused(app, Refusal::Internal);
     };
-    let mut response = framed(app, StatusCode::MOVED_PERMANENTLY, "text/html; charset=utf-8", Body::empty());
+    // That middleware does not say how long its nothing is either.
+    let nothing = Body::from_stream(stream::empty::<Result<Bytes, std::io::Error>>());
+    let mut response = framed(app, StatusCode::MOVED_PERMANENTLY, "text/html; charset=utf-8", nothing);
     response.headers_mut().remove(header::X_FRAME_OPTIONS);
     response.headers_mut().insert(header::LOCATION, location);
     response
