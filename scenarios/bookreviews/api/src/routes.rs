@@ -3,11 +3,12 @@
 use crate::answer::{self, Refusal, not_allowed, refused};
 use crate::callers::{self, Asker};
 use crate::faults::Fault;
-use crate::{App, accounts, books, reviews};
+use crate::{App, accounts, books, reviews, sessions};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::middleware::{Next, from_fn};
 use axum::routing::{MethodRouter, any};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, header};
@@ -43,6 +44,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         if step <= app.step {
             routes = routes.route(path, answers);
         }
+    }
+    if app.step > 1 {
+        routes = routes.route_layer(from_fn(as_sessions_vary));
     }
     routes.fallback(monolith).with_state(app)
 }
@@ -105,6 +109,17 @@ async fn read(app: &App, request: Request<Body>, route: Option<Read>) -> Respons
         // An answer that carries somebody's session is kept by nobody.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The monolith takes away a session cookie that is too short to be one, whatever is asked, so each answer depends on it.
+async fn as_sessions_vary(request: Request<Body>, next: Next) -> Response<Body> {
+    let key = sessions::cookie(request.headers(), sessions::MONOLITH_COOKIE);
+    let too_short = key.is_some_and(|key| key.len() < sessions::SHORTEST_KEY);
+    let mut response = next.run(request).await;
+    if too_short {
+        answer::vary_on_cookie(&mut response);
     }
     response
 }

@@ -16,6 +16,9 @@ pub(crate) const OWN_COOKIE: &str = "api_session";
 /// The cookie of the monolith.
 pub(crate) const MONOLITH_COOKIE: &str = "sessionid";
 
+/// No key of the monolith's sessions has fewer characters.
+pub(crate) const SHORTEST_KEY: usize = 8;
+
 /// Two weeks, as the monolith's sessions last.
 const LIFE: Duration = Duration::from_secs(1_209_600);
 /// What was made from a session of the monolith is made anew so often, and until then not seen to have ended.
