@@ -3,7 +3,7 @@
 //! The core is pure: no async, no IO, no clock, no randomness.
 //! [`exchange`] one request and every side's answer · [`document`] a body as a tree · [`rules`] named normalisations ·
 //! [`compare`] two trees aligned and diffed · [`judge`] THE seam: one exchange in, one judgement out ·
-//! [`redact`] secrets cut before anything is stored · [`evidence`] folds over judgements: ledger, batches, cells.
+//! [`principal`] who asks, as a label · [`redact`] secrets cut before anything is stored · [`evidence`] folds over judgements: ledger, batches, cells.
 //!
 //! The edges each own one outside thing: [`config`] the TOML file · [`upstream`] one side on the wire ·
 //! [`store`] sled · [`sys`] the few system calls that need `unsafe` or a raw descriptor.
@@ -22,6 +22,7 @@ pub mod compare;
 
 pub mod judge;
 
+pub mod principal;
 pub mod redact;
 
 pub mod evidence;

@@ -65,8 +65,8 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
     // What was judged before this call is in the report; a store that does not take writes shows in the health facts.
     shared.control.settle(SETTLE).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let records = shared.control.store().signatures();
-    json(StatusCode::OK, &build::report(&records, &shared.control.ledger(), &query, now_ms))
+    let (records, figures) = (shared.control.store().signatures(), shared.control.store().figures());
+    json(StatusCode::OK, &build::report(&records, &shared.control.ledger(), &figures, &query, now_ms))
 }
 
 pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Response {

@@ -74,6 +74,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.one("paritee_in_flight", "gauge", "Exchanges admitted and not at an end.", health.in_flight);
     page.one("paritee_in_flight_bytes", "gauge", "Bytes of their copies.", health.in_flight_bytes);
     page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
+    sessions(&mut page, health);
     page.one("paritee_mirroring", "gauge", "1 when mirroring is switched on.", u8::from(health.mirroring));
     let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
     let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
@@ -87,6 +88,21 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
     page.0
+}
+
+/// What is done so that the candidate knows the clients' sessions; nothing where none are kept.
+fn sessions(page: &mut Page, health: &Health) {
+    let Some(counts) = health.sessions else { return };
+    page.one("paritee_sessions", "gauge", "Sessions remembered.", counts.known);
+    let outcomes = [
+        ("established", counts.established),
+        ("bridged", counts.bridged),
+        ("refused", counts.refused),
+        ("failed", counts.failed),
+        ("evicted", counts.evicted),
+    ];
+    let help = "What became of sessions at the candidate.";
+    page.many(("paritee_session_outcomes_total", "counter", help), "outcome", outcomes);
 }
 
 #[cfg(test)]
@@ -108,11 +124,13 @@ mod tests {
             in_flight_bytes: 10,
             connections: 1,
             uptime_s: 5,
+            sessions: Some(Default::default()),
             store_failing: None,
         };
         let text = text(&ledger, &health, &[1, 0, 0, 0]);
         assert!(text.contains("paritee_not_mirrored_total{reason=\"rate\"} 1\n"));
         assert!(text.contains("paritee_requests_received_total 3\n"));
+        assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
         assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
         for reason in NotMirrored::ALL {
             assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));

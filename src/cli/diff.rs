@@ -5,7 +5,9 @@ use super::message::{self, Content};
 use super::{Exit, out};
 use crate::config::{Config, Flags, RouteIndex, load};
 use crate::document::json::{Document, ParseOptions};
-use crate::exchange::{Answer, Body, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route};
+use crate::exchange::{
+    Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route,
+};
 use crate::judge::{Context, Limits, Verdict, judge};
 use crate::report::{build, json, table};
 use crate::rules::RuleSet;
@@ -75,12 +77,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         received_at_ms: 0,
         route,
         principal: "anonymous".into(),
+        subject: None,
         request: Request { method, target, headers: HeaderMap::new(), body: Body::empty() },
         primary: Answer { outcome: primary, elapsed_us: 0 },
         candidate: Answer { outcome: candidate, elapsed_us: 0 },
         secondary: None,
         provenance: Provenance::Own,
         client: Client::Served,
+        candidate_session: CandidateSession::Known,
     };
     let judgement = judge(&exchange, &rules, &context);
     let view = build::diff(&judgement);

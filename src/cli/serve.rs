@@ -116,6 +116,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         config: config.clone(),
         store: store.clone(),
         base: opened.ledger,
+        ownership: opened.ownership,
         key,
         redactor: redactor(&config, key),
         incarnation,

@@ -80,7 +80,9 @@ impl Source {
     /// The signatures that the query keeps; `words` is the query as typed, which a running tee reads for itself.
     pub(crate) fn report(&self, words: &[String], query: &Query) -> Result<ReportView, Failure> {
         match self {
-            Source::AtRest(store) => Ok(build::report(&store.signatures()?, &store.ledger()?, query, now_ms())),
+            Source::AtRest(store) => {
+                Ok(build::report(&store.signatures()?, &store.ledger()?, &store.figures(), query, now_ms()))
+            }
             Source::Running(client) if query.is_empty() => read(client.get("/api/report")),
             Source::Running(client) => {
                 read(client.get(&format!("/api/report?q={}", client::percent(&Query::text(words)))))

@@ -7,11 +7,16 @@ mod content_type;
 mod cookies;
 mod dates;
 mod location;
+mod set_cookie;
 mod tokens;
 
+pub(crate) use dates::parse as http_date;
+pub(crate) use set_cookie::{Lifetime, SetCookie};
+
 use super::HeaderPolicy;
-use super::{Difference, Kind, Place, Severity};
+use super::{Difference, Kind, Place, Severity, Tallies};
 use crate::exchange::Response;
+use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
@@ -22,6 +27,8 @@ pub(crate) struct HeaderContext<'a> {
     pub(crate) policy: &'a HeaderPolicy,
     /// Lower-case names in which a side tells its build: never compared.
     pub(crate) version_headers: &'a [String],
+    /// The route's rules.
+    pub(crate) rules: &'a RuleSet,
     /// True where the request was a HEAD: then what is derived from the body is all there is of it.
     pub(crate) is_head: bool,
 }
@@ -80,18 +87,19 @@ pub(crate) fn compare_headers(
     primary: &Response,
     candidate: &Response,
     context: HeaderContext<'_>,
+    tallies: &mut Tallies,
     out: &mut Vec<Difference>,
 ) {
     let from = out.len();
     let pair = Pair { primary, candidate, context };
     for name in primary.headers.keys() {
         if !same_bytes(&primary.headers, &candidate.headers, name) && pair.is_compared(name) {
-            pair.field(name, out);
+            pair.field(name, tallies, out);
         }
     }
     for name in candidate.headers.keys() {
         if !primary.headers.contains_key(name) && pair.is_compared(name) {
-            pair.field(name, out);
+            pair.field(name, tallies, out);
         }
     }
     if let Some(added) = out.get_mut(from..) {
@@ -128,7 +136,7 @@ impl Pair<'_> {
             && !tokens::of(&self.candidate.headers, "connection").any(|token| token.eq_ignore_ascii_case(text))
     }
 
-    fn field(&self, name: &HeaderName, out: &mut Vec<Difference>) {
+    fn field(&self, name: &HeaderName, tallies: &mut Tallies, out: &mut Vec<Difference>) {
         let fields = Fields {
             name: name.as_str(),
             primary: self.primary.headers.get_all(name).iter().collect(),
@@ -136,7 +144,7 @@ impl Pair<'_> {
             dates: (dates::of(&self.primary.headers), dates::of(&self.candidate.headers)),
         };
         match fields.name {
-            "set-cookie" => cookies::compare(&fields, out),
+            "set-cookie" => cookies::compare(&fields, self.context, tallies, out),
             "cache-control" => cache_control::compare(&fields, out),
             "content-length" if self.is_framed_otherwise() => {}
             "content-type" => content_type::compare(&fields, out),

@@ -10,13 +10,15 @@ mod normal;
 mod place;
 mod plain;
 mod policy;
+mod same_id;
+mod settle;
 mod tell;
 mod walk;
 
 pub(crate) use difference::words;
 pub use difference::{Difference, Kind, Place, Severity};
 pub(crate) use findings::{Findings, Tallies};
-pub(crate) use headers::{HeaderContext, compare_headers};
+pub(crate) use headers::{HeaderContext, Lifetime, SetCookie, compare_headers, http_date};
 pub(crate) use place::general_pointer;
 pub(crate) use plain::{bytes as compare_bytes, text as compare_text};
 pub use policy::HeaderPolicy;

@@ -4,8 +4,10 @@
 
 use super::Kind;
 use super::findings::{Findings, Tallies};
+use super::same_id::Claim;
+use super::settle::Settled;
 use crate::document::json::{Document, Hasher, NodeId, NodeKind};
-use crate::rules::{Acting, Down, Here, Operand, RuleId, RuleSet, Walker};
+use crate::rules::{Acting, Down, Here, RuleSet, Walker};
 use std::collections::HashMap;
 
 /// One step of a place on both sides; a whole place is a chain of them.
@@ -28,23 +30,13 @@ pub(super) enum Segment {
 pub(super) struct Task {
     pub(super) primary: Option<NodeId>,
     pub(super) candidate: Option<NodeId>,
-    parents: (Option<NodeId>, Option<NodeId>),
+    pub(super) parents: (Option<NodeId>, Option<NodeId>),
     pub(super) path: u32,
     pub(super) here: Here,
     pub(super) element: bool,
     /// Position among the lists of values under one repeated name.
     pub(super) list: Option<u32>,
     pub(super) detail: Option<&'static str>,
-}
-
-/// What the rules at one place make of its two values.
-enum Settled {
-    /// One value.
-    Equal,
-    /// Two values still, where the primary's own was absent and a rule filled it.
-    PrimaryFilled,
-    /// Nothing: the values are compared as they are.
-    Open,
 }
 
 /// Node visits that probing pairs may cost in one comparison; beyond it, matching is approximate.
@@ -70,6 +62,8 @@ pub(crate) struct Walk<'x, 'd> {
     /// Leaves of the primary that were left out.
     left_out: u64,
     pub(super) normal: HashMap<(bool, NodeId, Here), (u128, bool)>,
+    /// Ids that were taken for one another, in document order; settled at the end.
+    pub(super) claims: Vec<Claim>,
 }
 
 /// What a walk says beside its findings.
@@ -111,6 +105,7 @@ pub(crate) fn compare_trees<'x, 'd>(
         approximate: false,
         left_out: 0,
         normal: HashMap::new(),
+        claims: Vec::new(),
     };
     let here = walk.walker.root();
     walk.stack.push(Task {
@@ -126,6 +121,7 @@ pub(crate) fn compare_trees<'x, 'd>(
     while let Some(task) = walk.stack.pop() {
         walk.step(task);
     }
+    walk.settle_claims();
     Walked { approximate: walk.approximate, leaves: leaves.saturating_sub(walk.left_out) }
 }
 
@@ -169,40 +165,6 @@ impl<'x, 'd> Walk<'x, 'd> {
             },
             (None, None) => {}
         }
-    }
-
-    /// Lets the rules at this place look at both values.
-    fn settle(&mut self, task: &Task, acting: &Acting) -> Settled {
-        let mut sides = [Operand::of(self.primary, task.primary), Operand::of(self.candidate, task.candidate)];
-        let documents = [(self.primary, task.parents.0), (self.candidate, task.parents.1)];
-        let mut used: [Option<RuleId>; 4] = [None; 4];
-        for (at, (value, (document, parent))) in sides.iter_mut().zip(documents).enumerate() {
-            if let Some((text, rule)) = self.rules.fill(acting, at == 0, document, parent, value) {
-                *value = Operand::Text(text.into_bytes().into());
-                used[at] = Some(rule);
-            }
-            if let Some((text, rule)) = self.rules.rewrite(acting, at == 0, value) {
-                *value = Operand::Text(text.into_bytes().into());
-                used[at + 2] = Some(rule);
-            }
-        }
-        let [primary, candidate] = &sides;
-        let equal = used.iter().any(Option::is_some)
-            && matches!((primary, candidate), (Operand::Text(a), Operand::Text(b)) if a == b);
-        let accepted = if equal { None } else { self.rules.accepts(acting, primary, candidate) };
-        if !equal && accepted.is_none() {
-            let filled = task.primary.is_none() && used[0].is_some();
-            return if filled { Settled::PrimaryFilled } else { Settled::Open };
-        }
-        if self.probing == 0 {
-            let leaves = task.primary.map_or(1, |node| self.primary.leaves(node));
-            for (rule, first) in
-                used.into_iter().flatten().chain(accepted).zip(std::iter::once(true).chain(std::iter::repeat(false)))
-            {
-                self.tallies.hit(rule, if first { leaves } else { 0 });
-            }
-        }
-        Settled::Equal
     }
 
     fn objects(&mut self, task: &Task, p: NodeId, c: NodeId) {

@@ -11,6 +11,7 @@ mod resolve;
 mod routes;
 mod rule;
 mod sections;
+mod session;
 mod source;
 mod spelling;
 
@@ -20,8 +21,10 @@ pub use load::{load, secret_key};
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 
 use crate::judge::Context;
+use crate::principal::Classifier;
 use crate::rules::RuleSet;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +122,30 @@ pub struct Mirror {
     pub max_body: usize,
     /// The candidate's breaker.
     pub breaker: Breaker,
+    /// How a client's session is known at the candidate.
+    pub session: Option<Session>,
+}
+
+/// `[mirror.session]`: the candidate has sessions of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The cookie by which the primary knows a client's session.
+    pub cookie: String,
+    /// A request to the candidate that exchanges the primary's session for the candidate's credential.
+    pub bridge: Option<Bridge>,
+    /// Sessions remembered at once; of more, the one longest unused is forgotten.
+    pub max_sessions: NonZeroUsize,
+    /// The candidate's credential is forgotten after this, or earlier where its cookie says so.
+    pub expires_after: Duration,
+}
+
+/// `bridge = "POST /internal/session"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// The method.
+    pub method: http::Method,
+    /// The path, at the candidate alone.
+    pub path: String,
 }
 
 /// `[redact]`.
@@ -168,6 +195,8 @@ pub struct Config {
     pub mirror: Mirror,
     /// Declared routes, each with its compiled rules.
     pub routes: RouteTable,
+    /// Who asks, as a label.
+    pub classifier: Arc<Classifier>,
     /// The rules of every route that is not declared.
     pub general_rules: Arc<RuleSet>,
     /// What judging depends on beside rules.

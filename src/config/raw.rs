@@ -84,15 +84,16 @@ pub(super) struct RawBackOff {
     pub(super) primary_slower_by: Spanned<f64>,
 }
 
-/// `[mirror.session]`: read, not acted on yet.
+/// `[mirror.session]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawSession {
     pub(super) cookie: Text,
     #[serde(default)]
     pub(super) establish: Vec<Text>,
     pub(super) bridge: Option<Text>,
+    pub(super) max_sessions: Option<Spanned<i64>>,
+    pub(super) expires_after: Option<Text>,
 }
 
 /// `[confirm]`: read, not acted on yet.
@@ -132,10 +133,9 @@ pub(super) struct RawStore {
     pub(super) exemplars: Option<Spanned<i64>>,
 }
 
-/// `[[principal]]`: read, not acted on yet.
+/// `[[principal]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawPrincipal {
     pub(super) class: Text,
     pub(super) when: Option<RawWhen>,
@@ -144,19 +144,26 @@ pub(super) struct RawPrincipal {
     pub(super) owner_paths: Vec<Text>,
 }
 
-/// `when = { claim, equals }`.
+/// `when = { claim, equals }` or `when = { credential }`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawWhen {
-    pub(super) claim: Text,
-    pub(super) equals: Option<Spanned<Scalar>>,
+    pub(super) claim: Option<Text>,
+    pub(super) equals: Option<Spanned<RawEquals>>,
+    pub(super) credential: Option<Text>,
+}
+
+/// What a claim is to be: a string, a number or a truth value, compared as text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawEquals {
+    Truth(bool),
+    Scalar(Scalar),
 }
 
 /// `subject = { claim }`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawClaim {
     pub(super) claim: Text,
 }

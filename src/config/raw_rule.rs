@@ -25,16 +25,16 @@ pub(super) struct RawRule {
     pub(super) fallback: Option<Spanned<RawFallback>>,
     pub(super) added: Option<Text>,
     pub(super) error_body: Option<Spanned<Vec<Spanned<i64>>>>,
+    pub(super) same_id: Option<Spanned<RawSameId>>,
+    pub(super) set_cookie: Option<Spanned<RawSetCookie>>,
     // kinds that are specified but do not act yet: naming one is an error
     pub(super) set: Option<Spanned<toml::Value>>,
     pub(super) url: Option<Spanned<toml::Value>>,
-    pub(super) same_id: Option<Spanned<toml::Value>>,
     pub(super) absent_is_null: Option<Spanned<toml::Value>>,
     pub(super) rename: Option<Spanned<toml::Value>>,
     pub(super) text: Option<Spanned<toml::Value>>,
     pub(super) decode: Option<Spanned<toml::Value>>,
     pub(super) body: Option<Spanned<toml::Value>>,
-    pub(super) set_cookie: Option<Spanned<toml::Value>>,
 }
 
 /// `shape = "uuid"` or `shape = { pattern = "…" }`.
@@ -102,4 +102,21 @@ pub(super) struct RawFallback {
     pub(super) chars: Option<Spanned<i64>>,
     pub(super) suffix: Option<Text>,
     pub(super) strip_html: Option<bool>,
+}
+
+/// `same_id = { space, scope }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSameId {
+    pub(super) space: Text,
+    pub(super) scope: Option<Text>,
+}
+
+/// `set_cookie = { primary, candidate, cleared_by }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSetCookie {
+    pub(super) primary: Text,
+    pub(super) candidate: Text,
+    pub(super) cleared_by: Option<Text>,
 }

@@ -5,7 +5,7 @@ use super::raw::{RawConfig, RawUpstream, Text};
 use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
 use super::{Config, Flags, Upstream};
-use super::{address, rule, sections};
+use super::{address, rule, sections, session};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
 use std::net::SocketAddr;
@@ -59,6 +59,14 @@ pub(super) fn resolve(
 
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, around.today, &mut warnings)?;
+    if candidate.is_none()
+        && let Some(owned) =
+            raw.route.iter().find_map(|route| route.owner.as_ref().filter(|o| o.get_ref() == "candidate"))
+    {
+        return Err(source
+            .error(owned.span(), "this route belongs to the candidate, and there is none")
+            .allowing("[upstreams.candidate] url, or owner = \"primary\""));
+    }
     let redact = sections::redact(&source, &raw.redact, around.base)?;
     let store = sections::store(&source, &raw.store, flags.store.as_deref(), around.base)?;
     sections::check_key_outside_store(&source, &raw.redact, &redact, &store)?;
@@ -67,7 +75,9 @@ pub(super) fn resolve(
             "[redact] key_file is not set: the key is random, so equal secrets get equal tokens within this run only";
         warnings.push(message.to_owned());
     }
-    let context = context(&source, &raw, &[Some(&primary), candidate.as_ref(), secondary.as_ref()])?;
+    let (classifier, owners) = session::principals(&source, &raw.principal, &mut warnings)?;
+    let sides = [Some(&primary), candidate.as_ref(), secondary.as_ref()];
+    let context = Context { owners, ..context(&source, &raw, &sides)? };
     let workers = workers(&source, flags.workers, &raw.workers, around.cores)?;
     Ok(Config {
         listen,
@@ -79,6 +89,7 @@ pub(super) fn resolve(
         secondary,
         mirror,
         routes,
+        classifier: Arc::new(classifier),
         general_rules,
         context: Arc::new(context),
         redact,
@@ -218,6 +229,7 @@ fn routes(
             role: sections::role_of(source, route, &roles)?,
             mirror: sections::mirror_word(source, route)?,
             owned_by_candidate: sections::owner_word(source, route)?,
+            establishes: false,
             rules,
         };
         let span = route.pattern.span();
@@ -234,6 +246,7 @@ fn routes(
             Refused::TooMany => source.error(span, format!("more than {} routes", RouteTable::MOST)),
         })?;
     }
+    session::establish(source, raw, &general_rules, &mut table)?;
     Ok((table, general_rules))
 }
 
@@ -323,10 +336,9 @@ mod tests {
 
     #[test]
     fn what_does_not_act_is_said() {
-        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n[[gate]]\nname = \"x\"\n[[principal]]\nclass = \"staff\"\n\
-                    when = { claim = \"role\", equals = \"staff\" }\n";
+        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n[[gate]]\nname = \"x\"\n";
         let warnings = file(text).unwrap().warnings.join("\n");
-        for section in ["[confirm]", "[[gate]]", "[[principal]]"] {
+        for section in ["[confirm]", "[[gate]]"] {
             assert!(warnings.contains(&format!("{section} is read but has no effect")), "{warnings}");
         }
     }

@@ -22,6 +22,8 @@ pub struct RouteConfig {
     pub mirror: Option<bool>,
     /// `owner = "candidate"`: cut over.
     pub owned_by_candidate: bool,
+    /// Named by `[mirror.session] establish`: a log-in, mirrored by that line.
+    pub establishes: bool,
     /// General rules and its own, compiled.
     pub rules: Arc<RuleSet>,
 }
@@ -127,6 +129,12 @@ impl RouteTable {
     pub fn get(&self, index: RouteIndex) -> &RouteConfig {
         &self.routes[index.0 as usize]
     }
+    /// Notes that a route is a log-in.
+    pub(super) fn establish(&mut self, index: RouteIndex) {
+        if let Some(route) = self.routes.get_mut(index.0 as usize) {
+            route.establishes = true;
+        }
+    }
     /// All of them, in file order.
     pub fn iter(&self) -> std::slice::Iter<'_, RouteConfig> {
         self.routes.iter()
@@ -154,7 +162,8 @@ mod tests {
         let pattern = Pattern::parse(text).unwrap();
         let route = Route::declared(pattern.name());
         let rules = Arc::new(RuleSet::default());
-        table.add(&pattern, RouteConfig { route, role: None, mirror: None, owned_by_candidate: false, rules })
+        let (role, mirror, owned_by_candidate, establishes) = (None, None, false, false);
+        table.add(&pattern, RouteConfig { route, role, mirror, owned_by_candidate, establishes, rules })
     }
 
     #[test]

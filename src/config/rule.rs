@@ -2,16 +2,18 @@
 
 use super::error::ConfigError;
 use super::raw::{OneOrMany, Text};
-use super::raw_rule::{RawFallback, RawNumber, RawRule, RawShape};
+use super::raw_rule::{RawFallback, RawNumber, RawRule, RawSameId, RawSetCookie, RawShape};
 use super::source::Source;
 use super::spelling;
 use crate::rules::{
-    ErrorBody, Fallback, NumberTolerance, Rewrite, RuleError, RuleKind, RuleSet, RuleSpec, Shape, SideChoice,
+    ErrorBody, Fallback, NumberTolerance, Rewrite, RuleError, RuleKind, RuleSet, RuleSpec, SameId, SetCookie, Shape,
+    SideChoice,
 };
 use std::ops::Range;
 use toml::Spanned;
 
-const KINDS: &str = "one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, error_body";
+const KINDS: &str = "one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, error_body, \
+                     set_cookie";
 const SHAPES: &[&str] = &["uuid", "timestamp", "number", "same_type"];
 
 /// Reads rules, and leaves out those that have expired, with a warning each.
@@ -75,6 +77,8 @@ fn allowed(error: &RuleError) -> &'static str {
         "key" => "\"$.id\", or a list of such paths, each relative to the element",
         "number" => "{ abs = \"0.01\" } or { rel = \"0.001\" }: decimals as text, `rel` below 1",
         "added" => "a path that ends in a member's name, or in `*`",
+        "same_id" => "{ space = \"book\" }: what is named; rules of one space share one map",
+        "set_cookie" => "{ primary = \"sessionid\", candidate = \"session\", cleared_by = \"primary\" }",
         "error_body" => "a list of statuses from 400 to 599",
         "ignore" => "a path below `$`, and a reason",
         _ => "what docs/configuration.md says of this kind",
@@ -122,7 +126,9 @@ fn kinds(rule: &RawRule) -> Vec<(&'static str, Range<usize>)> {
         ("rewrite", at(&rule.rewrite)),
         ("fallback", at(&rule.fallback)),
         ("added", at(&rule.added)),
+        ("same_id", at(&rule.same_id)),
         ("error_body", at(&rule.error_body)),
+        ("set_cookie", at(&rule.set_cookie)),
     ];
     all.into_iter().filter_map(|(name, span)| Some((name, span?))).collect()
 }
@@ -132,13 +138,11 @@ fn refuse_later_kinds(source: &Source<'_>, rule: &RawRule) -> Result<(), ConfigE
     let later = [
         ("set", &rule.set),
         ("url", &rule.url),
-        ("same_id", &rule.same_id),
         ("absent_is_null", &rule.absent_is_null),
         ("rename", &rule.rename),
         ("text", &rule.text),
         ("decode", &rule.decode),
         ("body", &rule.body),
-        ("set_cookie", &rule.set_cookie),
     ];
     match later.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?.span()))) {
         Some((name, span)) => {
@@ -173,7 +177,10 @@ fn spec(source: &Source<'_>, rule: &RawRule, of_route: bool) -> Result<RuleSpec,
         (RuleKind::ErrorBody(_), Some(_), Some(path)) => {
             return Err(source.error(path.span(), "`error_body` acts on the whole answer: remove the path"));
         }
-        (RuleKind::ErrorBody(_), ..) | (_, Some(_), _) => {}
+        (RuleKind::SetCookie(_), Some(_), Some(path)) => {
+            return Err(source.error(path.span(), "`set_cookie` acts on the Set-Cookie fields: remove the path"));
+        }
+        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_), ..) | (_, Some(_), _) => {}
         (_, None, _) => {
             let message = format!("the rule `{name}` needs a `path`");
             return Err(source
@@ -241,6 +248,12 @@ fn kind(source: &Source<'_>, rule: &RawRule) -> Result<RuleKind, ConfigError> {
             "allow" => Ok(RuleKind::Added),
             other => Err(source.error(added.span(), format!("`{other}` is not allowed here")).allowing("\"allow\"")),
         };
+    }
+    if let Some(same_id) = &rule.same_id {
+        return same_id_kind(source, same_id.get_ref());
+    }
+    if let Some(set_cookie) = &rule.set_cookie {
+        return set_cookie_kind(source, set_cookie.get_ref());
     }
     match &rule.error_body {
         Some(list) => error_body_kind(source, list),
@@ -311,6 +324,28 @@ fn fallback_kind(source: &Source<'_>, raw: &RawFallback) -> Result<RuleKind, Con
         suffix: raw.suffix.as_ref().map(|suffix| suffix.get_ref().clone()).unwrap_or_default(),
         strip_html: raw.strip_html.unwrap_or(false),
     }))
+}
+
+fn same_id_kind(source: &Source<'_>, raw: &RawSameId) -> Result<RuleKind, ConfigError> {
+    if let Some(scope) = &raw.scope
+        && scope.get_ref() != "document"
+    {
+        let known = ["session", "run"].contains(&scope.get_ref().as_str());
+        let message = match known {
+            true => {
+                format!("the scope `{}` is not in this version: ids map one to one within a document", scope.get_ref())
+            }
+            false => format!("`{}` is not a scope", scope.get_ref()),
+        };
+        return Err(source.error(scope.span(), message).allowing("document"));
+    }
+    Ok(RuleKind::SameId(SameId { space: source.expand(&raw.space)? }))
+}
+
+fn set_cookie_kind(source: &Source<'_>, raw: &RawSetCookie) -> Result<RuleKind, ConfigError> {
+    let cleared_by = raw.cleared_by.as_ref().map(|text| side(source, text, false)).transpose()?;
+    let (primary, candidate) = (source.expand(&raw.primary)?, source.expand(&raw.candidate)?);
+    Ok(RuleKind::SetCookie(SetCookie { primary, candidate, cleared_by }))
 }
 
 fn error_body_kind(source: &Source<'_>, list: &Spanned<Vec<Spanned<i64>>>) -> Result<RuleKind, ConfigError> {

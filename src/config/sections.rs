@@ -21,8 +21,6 @@ pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<Stri
     let said = [
         ("[upstreams.secondary]", upstreams.is_some_and(|upstreams| upstreams.secondary.is_some())),
         ("[mirror] back_off", raw.mirror.back_off.is_some()),
-        ("[mirror.session]", raw.mirror.session.is_some()),
-        ("[[principal]]", !raw.principal.is_empty()),
         ("[confirm]", raw.confirm.is_some()),
         ("[[gate]]", !raw.gate.is_empty()),
         ("[[role]] depends_on", raw.role.iter().any(|role| !role.depends_on.is_empty())),
@@ -114,6 +112,7 @@ pub(super) fn mirror(
         max_in_flight_bytes: bytes(source, &raw.max_in_flight_bytes, 16 << 20, 64 << 10)? as usize,
         max_body: bytes(source, &raw.max_body, 1 << 20, 0)? as usize,
         breaker: breaker(source, raw)?,
+        session: raw.session.as_ref().map(|raw| super::session::session(source, raw)).transpose()?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The unit in which stored evidence changes.
 
-use super::{CellDelta, CellKey, Counts, Exemplar, MarkCounts, exemplar_rank};
+use super::{CellDelta, CellKey, Counts, Exemplar, MarkCounts, Ownership, exemplar_rank};
 use crate::compare::{Kind, Place, Severity};
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,9 @@ pub struct EvidenceBatch {
     pub signatures: BTreeMap<SignatureId, SignatureDelta>,
     /// Exemplars, each under the signature that it was kept for.
     pub exemplars: Vec<(SignatureId, Exemplar)>,
+    /// Routes that have changed their owner.
+    #[serde(default)]
+    pub ownership: Ownership,
 }
 
 impl SignatureDelta {
@@ -114,6 +117,7 @@ impl EvidenceBatch {
             cells: BTreeMap::new(),
             signatures: BTreeMap::new(),
             exemplars: Vec::new(),
+            ownership: Ownership::default(),
         }
     }
 
@@ -137,6 +141,7 @@ impl EvidenceBatch {
             }
         }
         self.exemplars.extend(other.exemplars);
+        self.ownership.merge(&other.ownership);
         self.trim(EvidenceBatch::EXEMPLARS);
     }
 
@@ -155,7 +160,7 @@ impl EvidenceBatch {
     /// About how many store operations it takes: a batch is closed before there are too many.
     pub fn operations(&self) -> usize {
         let exemplars: usize = self.exemplars.iter().map(|(_, e)| 2 + e.size() / EvidenceBatch::CHUNK).sum();
-        1 + self.cells.len() + self.signatures.len() + exemplars
+        1 + self.cells.len() + self.signatures.len() + exemplars + self.ownership.0.len()
     }
 }
 

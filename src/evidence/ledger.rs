@@ -77,7 +77,7 @@ pub struct Counts {
     /// The sides disagree.
     pub mismatched: u64,
     /// By [`Inconclusive`], in its order.
-    pub inconclusive: [u64; 7],
+    pub inconclusive: [u64; 8],
     /// By [`Vacuous`], in its order.
     pub vacuous: [u64; 3],
 }

@@ -11,6 +11,7 @@ mod exemplar;
 mod fold;
 mod ledger;
 mod mark;
+mod ownership;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use build::stored_request;
@@ -20,3 +21,4 @@ pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, Stored
 pub use fold::{Fold, Versions, request_key};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};
+pub use ownership::{Owner, Ownership};

@@ -79,6 +79,17 @@ pub enum Provenance {
     Proxied,
 }
 
+/// Whether the candidate could know who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CandidateSession {
+    /// The client has no session, or the candidate got its own credential for it, or refused to give one.
+    #[default]
+    Known,
+    /// The client has a session at the primary and the tee could not get the candidate's credential for it: an answer to
+    /// such a copy says nothing of the route.
+    Missing,
+}
+
 /// Whether the client was still there at the end of the primary's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Client {
@@ -100,6 +111,9 @@ pub struct Exchange {
     pub route: Route,
     /// Who asked, as a label from the configured classifier; never a value from the request.
     pub principal: Arc<str>,
+    /// The caller's own name (a user id) from the claim that the class names, in memory only: what `owner_paths` are held
+    /// against. `None` where it is not known.
+    pub subject: Option<Arc<str>>,
     /// What was asked.
     pub request: Request,
     /// What the monolith answered.
@@ -112,4 +126,6 @@ pub struct Exchange {
     pub provenance: Provenance,
     /// Whether the client saw the end.
     pub client: Client,
+    /// Whether the candidate could know who asks.
+    pub candidate_session: CandidateSession,
 }

@@ -20,10 +20,13 @@ pub enum Inconclusive {
     TooDeep,
     /// A rule needs what was cut.
     Undecidable,
+    /// The client has a session and the candidate could not be given its own for it.
+    NoSession,
 }
 words!(Inconclusive {
     PrimaryUnavailable = "primary_unavailable", PrimaryAborted = "primary_aborted", ClientLeft = "client_left",
     Truncated = "truncated", TooLarge = "too_large", TooDeep = "too_deep", Undecidable = "undecidable",
+    NoSession = "no_session",
 });
 
 /// Why a comparison proves nothing.

@@ -5,6 +5,7 @@
 mod answers;
 mod bodies;
 mod judgement;
+mod ownership;
 mod precedence;
 mod signature;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 
 pub use crate::compare::HeaderPolicy;
 pub use judgement::{Inconclusive, Judgement, RuleUse, Vacuous, Verdict};
+pub use ownership::{Owners, OwnersByClass};
 pub use signature::{SignatureId, general_path, signature};
 
 use crate::compare::{Findings, HeaderContext, Tallies, compare_headers};
@@ -48,6 +50,8 @@ pub struct Context {
     pub headers: HeaderPolicy,
     /// Lower-case names of the headers in which each side tells its build; never compared.
     pub version_headers: Vec<String>,
+    /// Where answers name the principal that they belong to.
+    pub owners: OwnersByClass,
     /// Key of the subtree hashes; it never shows in a result.
     pub hash_key: u64,
 }
@@ -83,8 +87,9 @@ fn compare(
     let mut tallies = Tallies::new(rules.len());
     let is_head = exchange.request.method == http::Method::HEAD;
     let mut headers = Vec::new();
-    let header_context = HeaderContext { policy: &context.headers, version_headers: &context.version_headers, is_head };
-    compare_headers(primary, candidate, header_context, &mut headers);
+    let header_context =
+        HeaderContext { policy: &context.headers, version_headers: &context.version_headers, rules, is_head };
+    compare_headers(primary, candidate, header_context, &mut tallies, &mut headers);
     let bodies = Bodies { primary, candidate, rules, context };
     let without_body = is_head || matches!(primary.status.as_u16(), 204 | 304);
     let compared = match rules.error_body(primary.status.as_u16()) {
@@ -105,6 +110,7 @@ fn compare(
         }
     };
     headers.drain(..).for_each(|found| findings.add(found.kind, || found.path.clone(), |_| found.clone()));
+    ownership::weigh(&mut findings.kept, exchange, context);
     conclude(findings, &tallies, compared, rules)
 }
 

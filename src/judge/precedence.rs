@@ -1,7 +1,7 @@
 //! What is decided before any comparison: the candidate was not tested.
 
 use super::{Inconclusive, Vacuous, Verdict};
-use crate::exchange::{Client, Exchange, Outcome, Provenance};
+use crate::exchange::{CandidateSession, Client, Exchange, Outcome, Provenance};
 
 /// The verdict of an exchange that proves nothing or cannot be told; `None` where the answers are to be compared.
 pub(super) fn before_comparing(exchange: &Exchange) -> Option<Verdict> {
@@ -22,7 +22,12 @@ pub(super) fn before_comparing(exchange: &Exchange) -> Option<Verdict> {
     if primary.response().is_none() {
         return Some(Verdict::Inconclusive(Inconclusive::PrimaryAborted));
     }
-    (exchange.client == Client::Left).then_some(Verdict::Inconclusive(Inconclusive::ClientLeft))
+    if exchange.client == Client::Left {
+        return Some(Verdict::Inconclusive(Inconclusive::ClientLeft));
+    }
+    // A candidate that gives no whole answer fails whoever asks.
+    let unknown = exchange.candidate_session == CandidateSession::Missing && candidate.response().is_some();
+    unknown.then_some(Verdict::Inconclusive(Inconclusive::NoSession))
 }
 
 /// No whole answer, or a 5xx.

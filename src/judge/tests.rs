@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compare::{Difference, Kind, Place, Severity};
-use crate::exchange::{Answer, Body, Client, ExchangeId, Provenance, Request, Route};
+use crate::exchange::{Answer, Body, CandidateSession, Client, ExchangeId, Provenance, Request, Route};
 use crate::rules::{Fallback, NumberTolerance, RuleKind, RuleSpec, SideChoice};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
@@ -22,12 +22,14 @@ fn exchange(primary: &[u8], candidate: &[u8]) -> Exchange {
         received_at_ms: 0,
         route: Route::declared("GET /x"),
         principal: "anonymous".into(),
+        subject: None,
         request: Request { method: Method::GET, target: "/x".into(), headers: HeaderMap::new(), body: Body::empty() },
         primary: answer(primary),
         candidate: answer(candidate),
         secondary: None,
         provenance: Provenance::Own,
         client: Client::Served,
+        candidate_session: CandidateSession::Known,
     }
 }
 

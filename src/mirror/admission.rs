@@ -31,6 +31,13 @@ pub struct Facts<'r> {
     pub marked: bool,
 }
 
+impl Facts<'_> {
+    /// True for a log-in that `[mirror.session] establish` names.
+    pub fn establishes(&self) -> bool {
+        self.route.is_some_and(|route| route.establishes)
+    }
+}
+
 /// The permit, or the first reason against it.
 pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMirrored> {
     let mirror = &shared.config.mirror;
@@ -38,7 +45,9 @@ pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMir
     if facts.body_length.is_some_and(|length| length > mirror.max_body as u64) {
         return Err(NotMirrored::Body);
     }
-    if !sampled(mirror.basis_points, &mirror.key, facts.headers, facts.peer) {
+    // A log-in has no session yet to be sampled by, and each sampled session needs its own.
+    let in_anyway = facts.establishes() && mirror.basis_points > 0;
+    if !in_anyway && !sampled(mirror.basis_points, &mirror.key, facts.headers, facts.peer) {
         return Err(NotMirrored::Percent);
     }
     let pass = shared.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
@@ -54,6 +63,7 @@ pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMir
 /// What kind of request is not mirrored, whatever the load.
 fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
     let allowed = match facts.route.and_then(|route| route.mirror) {
+        _ if facts.establishes() => true,
         Some(allowed) => allowed,
         None => shared.config.mirror.methods.contains(facts.method),
     };

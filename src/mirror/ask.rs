@@ -1,6 +1,7 @@
 //! The candidate's leg: the copy of a request, sent with deadlines of its own; the answer captured up to the cap.
 
 use super::lane::Job;
+use super::session::Passport;
 use super::shared::Shared;
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
@@ -24,6 +25,11 @@ const WHOLE: u32 = 4;
 /// A marker holds so long beyond the deadline of its shadow request.
 const MARKER_GRACE_S: u64 = 30;
 
+/// Until when the marker of a request holds that is answered within this patience.
+pub(super) fn marker_expiry_s(patience: Duration) -> u64 {
+    (super::shared::now_ms() / 1_000) + (patience * WHOLE).as_secs() + MARKER_GRACE_S
+}
+
 /// A captured request body on its way to the candidate.
 pub(super) struct CopyBody {
     parts: std::vec::IntoIter<Bytes>,
@@ -31,6 +37,10 @@ pub(super) struct CopyBody {
 }
 
 impl CopyBody {
+    /// No body.
+    pub(super) fn none() -> CopyBody {
+        CopyBody { parts: Vec::new().into_iter(), left: 0 }
+    }
     fn new(chunks: &Chunks) -> CopyBody {
         CopyBody { parts: chunks.iter().cloned().collect::<Vec<_>>().into_iter(), left: chunks.len() as u64 }
     }
@@ -62,25 +72,34 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// Asks. An answer that would take the copies over their bounds is not judged.
-    pub(super) async fn ask(&self, shared: &Shared, job: &mut Job, id: ExchangeId) -> Result<Answer, NotJudged> {
+    pub(super) async fn ask(
+        &self,
+        shared: &Shared,
+        job: &mut Job,
+        id: ExchangeId,
+        passport: &Passport,
+    ) -> Result<Answer, NotJudged> {
         let start = Instant::now();
         let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
         let whole = start + patience * WHOLE;
-        let outcome = match self.head(shared, job, id, patience).await {
+        let asked = &job.request;
+        let expiry_s = marker_expiry_s(patience);
+        let request = || self.request(shared, job, id, expiry_s, passport);
+        let safe = matches!(asked.method, Method::GET | Method::HEAD) && asked.body.length() == 0;
+        let outcome = match self.send(request, patience, safe).await {
             Err(failure) => Outcome::Failed(failure),
             Ok((response, lease)) => self.body(shared, job, response, lease, patience, whole).await?,
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
     }
-    async fn head(
+    /// Sends, and waits for the head. A request that met a connection which the candidate had closed meanwhile is sent again
+    /// on a new one where not a byte of it was written, or where it is safe to repeat.
+    pub(super) async fn send(
         &self,
-        shared: &Shared,
-        job: &Job,
-        id: ExchangeId,
+        request: impl Fn() -> Request<CopyBody>,
         patience: Duration,
+        safe: bool,
     ) -> Result<(http::Response<Incoming>, Lease<CopyBody>), Failure> {
-        let expiry_s = (super::shared::now_ms() / 1_000) + (patience * WHOLE).as_secs() + MARKER_GRACE_S;
-        let request = || self.request(shared, job, id, expiry_s);
         let mut lease = self.pool.checkout().await?;
         loop {
             let sent = tokio::time::timeout(patience, lease.send(request())).await;
@@ -93,23 +112,26 @@ impl Candidate {
                 }
             };
             let unsent = error.take_message().is_some();
-            let safe = matches!(job.request.method, Method::GET | Method::HEAD) && job.request.body.length() == 0;
             if !lease.reused || !(unsent || safe) {
                 return Err(failure_of(error.error(), None));
             }
             lease = self.pool.connect().await?;
         }
     }
-    fn request(&self, shared: &Shared, job: &Job, id: ExchangeId, expiry_s: u64) -> Request<CopyBody> {
+    fn request(
+        &self,
+        shared: &Shared,
+        job: &Job,
+        id: ExchangeId,
+        expiry_s: u64,
+        passport: &Passport,
+    ) -> Request<CopyBody> {
         let asked = &job.request;
         let mut request = Request::new(CopyBody::new(asked.body.kept()));
-        let mut headers = asked.headers.clone();
-        strip_hop_by_hop(&mut headers);
-        if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
-            headers.insert(HOST, host.clone());
+        let mut headers = self.head_for(job, asked.headers.clone());
+        if let Some(jar) = &passport.jar {
+            jar.put_into(&mut headers, asked.path());
         }
-        Hop { peer: job.peer }.append_forwarded(&mut headers);
-        super::Markers::strip_untrusted(&mut headers);
         shared.markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
         if asked.body.length() == 0 && !headers.contains_key(CONTENT_LENGTH) && has_body_by_nature(&asked.method) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -120,6 +142,16 @@ impl Candidate {
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = headers;
         request
+    }
+    /// A head as the candidate gets it, but for the marker.
+    pub(super) fn head_for(&self, job: &Job, mut headers: HeaderMap) -> HeaderMap {
+        strip_hop_by_hop(&mut headers);
+        if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
+            headers.insert(HOST, host.clone());
+        }
+        Hop { peer: job.peer }.append_forwarded(&mut headers);
+        super::Markers::strip_untrusted(&mut headers);
+        headers
     }
     async fn body(
         &self,

@@ -1,7 +1,7 @@
 //! Evidence batches: what was judged and counted since the last one, closed and offered to the store; a refused one grows.
 
 use super::shared::{Shared, now_ms};
-use crate::evidence::{Counts, EvidenceBatch, Fold};
+use crate::evidence::{Counts, EvidenceBatch, Fold, Ownership};
 use std::sync::Arc;
 
 /// Store operations of one batch at most.
@@ -15,26 +15,29 @@ pub(super) struct Closing {
     sequence: u64,
     /// Closed, and not yet taken by the store.
     pending: Option<EvidenceBatch>,
+    /// Routes that have changed their owner since the store was last written; said with the first batch.
+    ownership: Ownership,
 }
 
 impl Closing {
     /// Nothing judged yet.
-    pub(super) fn new(shared: Arc<Shared>) -> Closing {
+    pub(super) fn new(shared: Arc<Shared>, ownership: Ownership) -> Closing {
         let fold = Fold::new(shared.config.store.exemplars).with_request_key(shared.request_key);
-        Closing { shared, fold, counted: Counts::default(), sequence: 0, pending: None }
+        Closing { shared, fold, counted: Counts::default(), sequence: 0, pending: None, ownership }
     }
     /// Closes the open batch, if at least one exchange or request came to its end since the last, and offers it. True when the store has taken all there is.
     pub(super) fn close(&mut self) -> bool {
         let cut = self.shared.accounts.cut();
         // What is folded is counted in the same breath, so nothing can be folded and not counted.
-        if cut.counts != self.counted {
+        if cut.counts != self.counted || !self.ownership.0.is_empty() {
             let mut delta = cut.counts.clone();
             delta.subtract(&self.counted);
             let received = cut.received();
             self.counted = cut.counts;
             // A batch that the store has not taken yet has not used its number up.
             let sequence = self.sequence + 1;
-            let batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), received, delta);
+            let mut batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), received, delta);
+            batch.ownership = std::mem::take(&mut self.ownership);
             match &mut self.pending {
                 Some(pending) => {
                     pending.merge(batch);

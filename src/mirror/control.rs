@@ -1,6 +1,7 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
 use super::lane::{Lane, Queue};
+use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
 use crate::evidence::{Ledger, Mark};
@@ -58,6 +59,8 @@ pub struct Health {
     pub connections: u64,
     /// Seconds since the start.
     pub uptime_s: u64,
+    /// What has been done about the candidate's sessions; `None` where none are kept.
+    pub sessions: Option<SessionCounts>,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
@@ -136,6 +139,7 @@ impl Control {
             in_flight_bytes: shared.budget.in_use().1 as u64,
             connections: shared.connections.load(Relaxed),
             uptime_s: shared.started.elapsed().as_secs(),
+            sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
             store_failing: shared.store.failing(),
         }
     }

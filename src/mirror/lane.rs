@@ -4,10 +4,12 @@ use super::Markers;
 use super::account::Account;
 use super::admission::{self, Facts};
 use super::budget::Permit;
+use super::session::{SessionKey, Ticket};
 use super::shared::{Shared, now_ms};
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
 use crate::exchange::{Answer, Client, Request};
+use http::{HeaderMap, Method};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -36,6 +38,8 @@ pub struct Job {
     pub client: Client,
     /// Its place in the budget.
     pub permit: Permit,
+    /// What it has to do with sessions.
+    pub ticket: Ticket,
 }
 
 /// Exchanges handed over at once. Boxed: a job is large, and moves through two lists and a channel.
@@ -118,6 +122,24 @@ impl Lane {
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> u64 {
         now_ms()
+    }
+    /// The client's session, where the request carries one that the mirror has to know of.
+    pub fn session_of(&self, request: &HeaderMap) -> Option<SessionKey> {
+        self.shared.sessions.as_ref().and_then(|sessions| sessions.key_of(request))
+    }
+    /// The ticket of a mirrored request; `establishes` for a log-in.
+    pub fn ticket(&self, key: Option<SessionKey>, establishes: bool) -> Ticket {
+        self.shared.sessions.as_ref().map(|sessions| sessions.ticket(key, establishes)).unwrap_or_default()
+    }
+    /// Notes what the primary's answer does to the client's session, before the client sees it.
+    pub fn primary_answered(&self, key: Option<SessionKey>, answer: &HeaderMap, ticket: Option<&mut Ticket>) {
+        if let Some(sessions) = &self.shared.sessions {
+            sessions.answered(key, answer, ticket);
+        }
+    }
+    /// True where an unmarked request looks like a shadow request that came back: then it counts as marked.
+    pub fn is_return(&self, route: Option<RouteIndex>, method: &Method, target: &str) -> bool {
+        self.shared.returns.is_return(route, method, target)
     }
     /// Counts the request, and says whether it is mirrored.
     pub fn admit(&self, facts: &Facts<'_>) -> Option<Permit> {

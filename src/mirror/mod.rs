@@ -10,7 +10,9 @@ mod control;
 mod infer;
 mod lane;
 mod markers;
+mod returns;
 mod sample;
+mod session;
 mod shadow;
 mod shared;
 
@@ -19,5 +21,6 @@ pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
 pub use lane::{Job, Lane, flush_when_parked};
 pub use markers::{ECHO, Markers};
+pub use session::{SessionCounts, SessionKey, Ticket};
 pub use shadow::ShadowThread;
 pub use shared::{Judge, Setup, start};

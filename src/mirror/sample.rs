@@ -2,7 +2,6 @@
 
 use crate::config::SampleKey;
 use http::HeaderMap;
-use http::header::COOKIE;
 use std::net::IpAddr;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -31,11 +30,7 @@ fn value_of<'h>(key: &SampleKey, headers: &'h HeaderMap) -> Option<&'h [u8]> {
     match key {
         SampleKey::Address => None,
         SampleKey::Header(name) => headers.get(name).map(|value| value.as_bytes()),
-        SampleKey::Cookie(name) => headers
-            .get_all(COOKIE)
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|b| *b == b';'))
-            .find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")),
+        SampleKey::Cookie(name) => super::session::value_of(headers, name),
     }
     .filter(|value| !value.is_empty())
 }
@@ -44,6 +39,7 @@ fn value_of<'h>(key: &SampleKey, headers: &'h HeaderMap) -> Option<&'h [u8]> {
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use http::header::COOKIE;
 
     fn cookie(session: usize) -> HeaderMap {
         let line = format!("theme=dark; sessionid=s{session}; lang=en");

@@ -4,11 +4,13 @@ use super::ask::Candidate;
 use super::closing::Closing;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
+use super::session::Passport;
 use super::shared::{Judge, Shared};
-use crate::config::Upstream;
-use crate::evidence::NotJudged;
+use crate::config::{RouteIndex, Upstream};
+use crate::evidence::{NotJudged, Ownership};
 use crate::exchange::{Answer, Client, Exchange, Failure, FailureKind, Outcome, Provenance, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
+use crate::principal::{Caller, Claims, Classifier, Credential};
 use crate::redact::Redactor;
 use crate::rules::RuleSet;
 use crate::upstream::{Dialect, Pool};
@@ -62,6 +64,7 @@ pub(super) fn spawn(
     jobs: Jobs,
     judge: Judge,
     redactor: Redactor,
+    ownership: Ownership,
 ) -> std::io::Result<(ShadowThread, mpsc::Sender<Command>)> {
     let (sender, commands) = mpsc::channel(COMMANDS);
     let runtime = Builder::new_current_thread();
@@ -71,7 +74,7 @@ pub(super) fn spawn(
         let _ = crate::sys::set_thread_nice(nice);
         let mut runtime = runtime;
         match runtime.enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge, redactor).run(jobs, commands)),
+            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge, redactor, ownership).run(jobs, commands)),
             Err(error) => tracing::error!(%error, "no shadow runtime: nothing is mirrored"),
         }
     };
@@ -95,7 +98,7 @@ struct Shadow {
 }
 
 impl Shadow {
-    fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor) -> Rc<Shadow> {
+    fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
         let default_host = HeaderValue::from_str(&shared.config.primary.authority).ok();
         let candidate = shared.config.candidate.clone().map(|upstream| Candidate {
             pool: Pool::new(
@@ -108,7 +111,7 @@ impl Shadow {
         });
         Rc::new(Shadow {
             account: shared.accounts.open(),
-            closing: RefCell::new(Closing::new(shared.clone())),
+            closing: RefCell::new(Closing::new(shared.clone(), ownership)),
             shared,
             judge,
             redactor,
@@ -117,7 +120,7 @@ impl Shadow {
             backlog: RefCell::default(),
             asking: Cell::new(0),
             ended: Cell::new(false),
-            unclassified: "unclassified".into(),
+            unclassified: Classifier::UNCLASSIFIED.into(),
         })
     }
     async fn run(self: Rc<Self>, mut jobs: Jobs, mut commands: mpsc::Receiver<Command>) {
@@ -199,6 +202,7 @@ impl Shadow {
     async fn serve(&self, mut job: Box<Job>, mut ending: Ending<'_>) {
         let Some(candidate) = &self.candidate else { return };
         let id = self.shared.exchange_id();
+        let mut passport = Passport::plain(&job.request, job.primary.outcome.status());
         let answer = if job.client == Client::Left {
             // Half a request must not be sent, and half an answer cannot be compared.
             let message = "not asked: the client left".to_owned();
@@ -210,16 +214,25 @@ impl Shadow {
             return;
         } else {
             let probe = job.permit.is_probe();
-            let answer = match candidate.ask(&self.shared, &mut job, id).await {
+            if let Some(sessions) = &self.shared.sessions {
+                passport = sessions.passport(&self.shared, candidate, &job).await;
+            }
+            let (request, now) = (&job.request, std::time::Instant::now());
+            let under_way = self.shared.returns.under_way(job.route, &request.method, &request.target, now);
+            let answer = match candidate.ask(&self.shared, &mut job, id, &passport).await {
                 Ok(answer) => answer,
                 Err(reason) => return ending.not_judged(reason),
             };
+            drop(under_way);
             let answered = answer.outcome.response().is_some();
             self.shared.breaker.report(probe, answered, std::time::Instant::now());
             job.permit.asked();
+            if let Some(sessions) = &self.shared.sessions {
+                sessions.candidate_answered(&mut job, &answer);
+            }
             answer
         };
-        self.judge(job, candidate, id, answer, ending);
+        self.judge(job, candidate, id, answer, &passport, ending);
     }
     fn judge(
         &self,
@@ -227,11 +240,12 @@ impl Shadow {
         candidate: &Candidate,
         id: crate::exchange::ExchangeId,
         answer: Answer,
+        passport: &Passport,
         ending: Ending<'_>,
     ) {
         let config = &self.shared.config;
-        let Job { received_at_ms, request, route, primary, client, permit, .. } = *job;
-        let (route, rules): (Route, &RuleSet) = match route {
+        let Job { received_at_ms, request, route: place, primary, client, permit, .. } = *job;
+        let (route, rules): (Route, &RuleSet) = match place {
             Some(index) => {
                 let declared = config.routes.get(index);
                 (declared.route.clone(), &declared.rules)
@@ -241,20 +255,22 @@ impl Shadow {
                 (route, &config.general_rules)
             }
         };
-        let principal = self.unclassified.clone();
+        let Caller { class: principal, subject } = self.caller(&request, passport);
         let mut exchange = Exchange {
             id,
             received_at_ms,
             route,
             principal,
+            subject,
             request,
             provenance: Provenance::Own,
             primary,
             candidate: answer,
             secondary: None,
             client,
+            candidate_session: passport.session,
         };
-        exchange.provenance = self.provenance(&exchange);
+        exchange.provenance = self.provenance(&exchange, place);
         let judgement = match exchange.client {
             Client::Left => Judgement::undecided(Verdict::Inconclusive(Inconclusive::ClientLeft)),
             Client::Served => (self.judge)(&exchange, rules, &config.context),
@@ -269,8 +285,22 @@ impl Shadow {
             closing.close();
         }
     }
+    /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
+    fn caller(&self, request: &crate::exchange::Request, passport: &Passport) -> Caller {
+        let classifier = &self.shared.config.classifier;
+        if classifier.is_empty() {
+            return Caller { class: self.unclassified.clone(), subject: None };
+        }
+        let own = Claims::of_request(&request.headers);
+        let credential = match passport.credential {
+            // A token in a cookie alone.
+            Credential::None if own.is_some() => Credential::Accepted,
+            credential => credential,
+        };
+        classifier.classify(credential, own.as_ref().or(passport.claims.as_deref()))
+    }
     /// Who wrote the candidate's answer: an echo of this exchange, or the monolith's own build in it.
-    fn provenance(&self, exchange: &Exchange) -> Provenance {
+    fn provenance(&self, exchange: &Exchange, place: Option<RouteIndex>) -> Provenance {
         let Some(answer) = exchange.candidate.outcome.response() else {
             return Provenance::Own;
         };
@@ -280,7 +310,15 @@ impl Shadow {
             let primary = exchange.primary.outcome.response()?.headers.get(name)?;
             Some(answer.headers.get_all(name).iter().any(|value| value == primary))
         };
-        if echoed || same_build() == Some(true) { Provenance::Proxied } else { Provenance::Own }
+        if echoed {
+            return Provenance::Proxied;
+        }
+        if same_build() != Some(true) {
+            return Provenance::Own;
+        }
+        // It came past the tee, or through it without its marker.
+        self.shared.returns.passed_on(place, std::time::Instant::now());
+        Provenance::Proxied
     }
 }
 

@@ -4,10 +4,12 @@ use super::account::Accounts;
 use super::breaker::Breaker;
 use super::budget::Budget;
 use super::lane::Queue;
+use super::returns::Returns;
+use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
 use super::{Control, Markers};
 use crate::config::Config;
-use crate::evidence::{Ledger, request_key};
+use crate::evidence::{Ledger, Ownership, request_key};
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{Context, Judgement};
 use crate::redact::Redactor;
@@ -29,6 +31,8 @@ pub struct Setup {
     pub store: StoreHandle,
     /// What the store held when it was opened.
     pub base: Ledger,
+    /// Who served the routes when it was last written.
+    pub ownership: Ownership,
     /// Signs the markers.
     pub key: [u8; 32],
     /// What may be stored, and how.
@@ -51,6 +55,10 @@ pub(super) struct Shared {
     pub(super) breaker: Arc<Breaker>,
     pub(super) budget: Arc<Budget>,
     pub(super) limiter: Option<DefaultDirectRateLimiter>,
+    /// Shadow requests that come back unmarked.
+    pub(super) returns: Returns,
+    /// The candidate's sessions, where the config says how it gets to know them.
+    pub(super) sessions: Option<Sessions>,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -79,7 +87,7 @@ pub(super) fn now_ms() -> u64 {
 
 /// Starts the shadow thread.
 pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
-    let Setup { config, store, base, key, redactor, incarnation, judge } = setup;
+    let Setup { config, store, base, ownership, key, redactor, incarnation, judge } = setup;
     let breaker = Arc::new(Breaker::new(config.mirror.breaker.clone()));
     let mirror = &config.mirror;
     let budget = Arc::new(Budget::new(mirror.max_in_flight, mirror.max_in_flight_bytes, breaker.clone()));
@@ -87,7 +95,10 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         let quota = governor::Quota::per_second(rate.per_second).allow_burst(rate.burst);
         governor::RateLimiter::direct(quota)
     });
+    let sessions = config.mirror.session.clone().map(|session| Sessions::new(session, &key));
     let shared = Arc::new(Shared {
+        returns: Returns::new(incarnation),
+        sessions,
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
         config,
@@ -106,6 +117,9 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         ids: AtomicU64::new(0),
     });
     let (queue, jobs) = Queue::new();
-    let (thread, commands) = shadow::spawn(shared.clone(), jobs, judge, redactor)?;
+    let owned =
+        shared.config.routes.iter().filter(|route| route.owned_by_candidate && shared.config.candidate.is_some());
+    let ownership = ownership.changes(owned.map(|route| route.route.name.to_string()), now_ms());
+    let (thread, commands) = shadow::spawn(shared.clone(), jobs, judge, redactor, ownership)?;
     Ok((Arc::new(Control::new(shared, queue, commands)), thread))
 }

@@ -57,7 +57,7 @@ impl Body for ToClient {
 }
 
 /// An answer of the tee's own; after a refusal the connection closes, since what follows on it cannot be trusted.
-pub(super) fn own(status: StatusCode, why: &'static str, close: bool) -> Response<ToClient> {
+pub(super) fn own(status: StatusCode, why: &str, close: bool) -> Response<ToClient> {
     let line = Bytes::from(format!("paritee: {why}\n"));
     let mut response = Response::new(ToClient::Line(Some(line)));
     *response.status_mut() = status;

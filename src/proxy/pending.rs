@@ -3,7 +3,7 @@
 use super::upload::UploadState;
 use crate::evidence::NotJudged;
 use crate::exchange::{Answer, Client, Failure, FailureKind, Outcome, Response};
-use crate::mirror::{Job, Lane};
+use crate::mirror::{Job, Lane, Ticket};
 use crate::upstream::{Capture, compact};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -27,6 +27,10 @@ impl Pending {
     pub(super) fn new(lane: Rc<Lane>, job: Box<Job>, upload: Option<Rc<UploadState>>) -> Pending {
         let capture = Some(Capture::new(lane.config().mirror.max_body, lane.digest_seed()));
         Pending { lane, job: Some(job), started: Instant::now(), upload, head: None, capture, trailers: None }
+    }
+    /// What the exchange has to do with sessions, while it is under way.
+    pub(super) fn ticket(&mut self) -> Option<&mut Ticket> {
+        self.job.as_mut().map(|job| &mut job.ticket)
     }
     /// The head of the answer, before hop-by-hop fields are removed.
     pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {

@@ -9,7 +9,7 @@ use super::worker::{Live, Worker};
 use super::{forward, guard, tunnel};
 use crate::config::{Config, RouteConfig, RouteIndex};
 use crate::exchange::{Body as Copied, Client, ExchangeId, Failure, FailureKind, Request as Asked};
-use crate::mirror::{ECHO, Facts, Job, Lane, Markers, Permit};
+use crate::mirror::{ECHO, Facts, Job, Lane, Markers, Permit, SessionKey, Ticket};
 use crate::upstream::{Capture, Hop, Lease, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -36,31 +36,32 @@ pub(super) async fn serve(
         lane.refuse_loop();
         return own(StatusCode::LOOP_DETECTED, "this request has passed here before", false);
     }
-    let shadow = shadow_of(lane, &request);
     let upgrade = wants_websocket(request.method(), request.headers()).then(|| hyper::upgrade::on(&mut request));
-    let config = lane.config();
-    let route = find(config, &request);
-    let live = worker.side_of(route.map(|(_, route)| route));
-    let permit = lane.admit(&Facts {
+    let route = find(lane.config(), &request);
+    let inbound = Inbound::new(worker, &request, route);
+    let facts = Facts {
         route: route.map(|(_, route)| route),
         method: request.method(),
         headers: request.headers(),
         body_length: body_length(request.body()),
         peer,
         upgrade: upgrade.is_some(),
-        marked: shadow.is_some(),
-    });
+        marked: inbound.marked,
+    };
+    let permit = lane.admit(&facts);
+    let ticket = permit.as_ref().map(|_| lane.ticket(inbound.session, facts.establishes()));
     let known_length = body_length(request.body()).is_some();
     if request.body().is_end_stream() {
         raw.begin();
     }
     let (mut parts, body) = request.into_parts();
     let (body, upload) = ToSide::new(body, raw);
-    let pending = permit.map(|permit| {
+    let pending = permit.zip(ticket).map(|admitted| {
         let route = route.map(|(index, _)| index);
-        begin(lane, &parts, peer, route, permit, upload.as_ref(), known_length)
+        begin(lane, &parts, peer, route, admitted, upload.as_ref(), known_length)
     });
-    prepare(worker, live, &mut parts, peer, shadow.is_some(), upgrade.is_some(), &body);
+    let live = worker.side(inbound.owned);
+    prepare(worker, live, &mut parts, peer, inbound.shadow.is_some(), upgrade.is_some(), &body);
     let sent = forward::send(&live.pool, Request::from_parts(parts, body), upload.as_deref(), live.timeout).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
@@ -69,9 +70,36 @@ pub(super) async fn serve(
         Err(failure) => match upload.and_then(|upload| upload.client_fault()) {
             // Dropped, the exchange says that the client broke it off.
             Some(fault) => client_failed(fault),
-            None => failed(pending, failure),
+            None => failed(pending, failure, live.name),
         },
-        Ok((response, lease)) => answered(worker, live, response, lease, upload, pending, shadow, upgrade),
+        Ok((response, lease)) => answered(worker, live, response, lease, upload, pending, &inbound, upgrade),
+    }
+}
+
+/// What is known of a request beside its own parts, until its answer is there.
+struct Inbound {
+    /// The exchange whose shadow request made the candidate send this one.
+    shadow: Option<ExchangeId>,
+    /// It is such a request, by its marker or by every sign.
+    marked: bool,
+    /// The candidate serves this route.
+    owned: bool,
+    /// The client's session at the primary.
+    session: Option<SessionKey>,
+}
+
+impl Inbound {
+    fn new(worker: &Worker, request: &Request<Incoming>, route: Option<(RouteIndex, &RouteConfig)>) -> Inbound {
+        let lane = &worker.lane;
+        let shadow = shadow_of(lane, request);
+        let place = route.map(|(index, _)| index);
+        let marked = shadow.is_some() || lane.is_return(place, request.method(), &path_and_query(request.uri()));
+        let owned = worker.owns(route.map(|(_, route)| route));
+        Inbound { shadow, marked, owned, session: lane.session_of(request.headers()) }
+    }
+    /// True where the answer is the primary's to a client: then it says how the client's session goes on.
+    fn is_clients(&self) -> bool {
+        !self.marked && !self.owned
     }
 }
 
@@ -105,7 +133,7 @@ fn begin(
     parts: &Parts,
     peer: IpAddr,
     route: Option<RouteIndex>,
-    permit: Permit,
+    (permit, ticket): (Permit, Ticket),
     upload: Option<&Rc<UploadState>>,
     known_length: bool,
 ) -> Pending {
@@ -126,6 +154,7 @@ fn begin(
         primary: no_answer_yet(),
         client: Client::Served,
         permit,
+        ticket,
     };
     Pending::new(lane.clone(), Box::new(job), upload.cloned())
 }
@@ -169,19 +198,19 @@ fn client_failed(fault: ClientFault) -> Response<ToClient> {
     }
 }
 
-/// No answer: the client gets the tee's own.
-fn failed(pending: Option<Pending>, failure: Failure) -> Response<ToClient> {
+/// No answer: the client gets the tee's own, which says whose answer is missing.
+fn failed(pending: Option<Pending>, failure: Failure, side: &str) -> Response<ToClient> {
     let (status, why) = match failure.kind {
-        FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "the primary did not answer in time"),
-        FailureKind::Connect => (StatusCode::BAD_GATEWAY, "the primary cannot be reached"),
-        FailureKind::Reset => (StatusCode::BAD_GATEWAY, "the primary closed the connection without an answer"),
+        FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "did not answer in time"),
+        FailureKind::Connect => (StatusCode::BAD_GATEWAY, "cannot be reached"),
+        FailureKind::Reset => (StatusCode::BAD_GATEWAY, "closed the connection without an answer"),
         FailureKind::Protocol | FailureKind::TooLarge => {
-            (StatusCode::BAD_GATEWAY, "the primary's answer is not one that can be passed on")
+            (StatusCode::BAD_GATEWAY, "gave an answer that cannot be passed on")
         }
     };
-    tracing::debug!(kind = failure.kind.as_str(), message = failure.message, "the primary gave no answer");
+    tracing::debug!(kind = failure.kind.as_str(), message = failure.message, side, "no answer");
     pending.into_iter().for_each(|pending| pending.failed(failure.clone()));
-    own(status, why, false)
+    own(status, &format!("the {side} {why}"), false)
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one exchange, each used once")]
@@ -192,18 +221,22 @@ fn answered(
     lease: Lease<ToSide>,
     upload: Option<Rc<UploadState>>,
     mut pending: Option<Pending>,
-    shadow: Option<ExchangeId>,
+    inbound: &Inbound,
     upgrade: Option<OnUpgrade>,
 ) -> Response<ToClient> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return match upgrade {
             Some(client) => tunnel::join(client, response),
-            None => failed(pending, protocol("switched protocols without being asked")),
+            None => failed(pending, protocol("switched protocols without being asked"), live.name),
         };
     }
     let (mut parts, incoming) = response.into_parts();
     if !is_plain(&parts.headers) && !incoming.is_end_stream() {
-        return failed(pending, protocol("answered in a transfer coding other than chunked"));
+        return failed(pending, protocol("answered in a transfer coding other than chunked"), live.name);
+    }
+    if inbound.is_clients() {
+        let ticket = pending.as_mut().and_then(Pending::ticket);
+        worker.lane.primary_answered(inbound.session, &parts.headers, ticket);
     }
     if let Some(pending) = &mut pending {
         pending.head(parts.status, &parts.headers);
@@ -211,7 +244,7 @@ fn answered(
     let still = if is_event_stream(&parts.headers) { None } else { Some(live.timeout) };
     strip_hop_by_hop(&mut parts.headers);
     parts.headers.remove(ECHO);
-    if let Some(echo) = shadow.and_then(|id| worker.lane.markers().echo(id)) {
+    if let Some(echo) = inbound.shadow.and_then(|id| worker.lane.markers().echo(id)) {
         parts.headers.insert(ECHO, echo);
     }
     parts.version = Version::HTTP_11;

@@ -27,16 +27,18 @@ const RESERVED_DESCRIPTORS: u64 = 192;
 
 /// A side that answers clients.
 pub(super) struct Live {
+    /// `primary` or `candidate`.
+    pub(super) name: &'static str,
     pub(super) pool: Rc<Pool<ToSide>>,
     pub(super) base_path: String,
     pub(super) timeout: Duration,
 }
 
 impl Live {
-    fn new(side: &Upstream) -> Live {
+    fn new(name: &'static str, side: &Upstream) -> Live {
         let dialect = Dialect { preserve_case: true, buffer: BUFFER };
         let pool = Pool::new(&side.authority, side.connect_timeout, dialect);
-        Live { pool, base_path: side.base_path.clone(), timeout: side.timeout }
+        Live { name, pool, base_path: side.base_path.clone(), timeout: side.timeout }
     }
 }
 
@@ -56,16 +58,17 @@ impl Worker {
             lane,
             settings: connection::settings(),
             default_host: HeaderValue::from_str(&config.primary.authority).ok(),
-            primary: Live::new(&config.primary),
-            candidate: config.candidate.as_ref().map(Live::new),
+            primary: Live::new("primary", &config.primary),
+            candidate: config.candidate.as_ref().map(|side| Live::new("candidate", side)),
         })
     }
-    /// The side whose answer the client gets: the candidate on routes that were cut over.
-    pub(super) fn side_of(&self, route: Option<&RouteConfig>) -> &Live {
-        match &self.candidate {
-            Some(candidate) if route.is_some_and(|route| route.owned_by_candidate) => candidate,
-            _ => &self.primary,
-        }
+    /// True where the candidate's answer goes to the client: on routes that were cut over.
+    pub(super) fn owns(&self, route: Option<&RouteConfig>) -> bool {
+        self.candidate.is_some() && route.is_some_and(|route| route.owned_by_candidate)
+    }
+    /// The side whose answer the client gets.
+    pub(super) fn side(&self, owned: bool) -> &Live {
+        self.candidate.as_ref().filter(|_| owned).unwrap_or(&self.primary)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::curl::{self, Sides};
 use super::views::{
-    AnswerView, CurlView, DiffView, DifferenceView, ExemplarView, GapView, JudgementsView, LedgerView, ReportView,
-    RequestView, RuleView, ShowView, SignatureView,
+    AnswerView, ComparedView, CurlView, DiffView, DifferenceView, ExemplarView, GapView, JudgementsView, LedgerView,
+    OwnedView, ReportView, RequestView, RuleView, ShowView, SignatureView,
 };
 use super::{Query, SCHEMA};
 use crate::compare::Difference;
 use crate::evidence::{Exemplar, Ledger, MarkCounts, StoredAnswer, StoredDifference, StoredRequest};
 use crate::judge::Judgement;
-use crate::store::SignatureRecord;
+use crate::store::{Figures, SignatureRecord};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -87,9 +87,22 @@ pub fn signature(record: &SignatureRecord) -> SignatureView {
 }
 
 /// The report: the signatures that the query keeps, and the account.
-pub fn report(records: &[SignatureRecord], account: &Ledger, query: &Query, now_ms: u64) -> ReportView {
+pub fn report(
+    records: &[SignatureRecord],
+    account: &Ledger,
+    figures: &Figures,
+    query: &Query,
+    now_ms: u64,
+) -> ReportView {
     let signatures = records.iter().filter(|record| query.keeps(record, now_ms)).map(signature).collect();
-    ReportView { schema: SCHEMA, signatures, ledger: ledger(account) }
+    let owned = figures.ownership.candidates();
+    ReportView {
+        schema: SCHEMA,
+        signatures,
+        ledger: ledger(account),
+        compared: ComparedView { leaves: figures.compared.leaves, hidden: figures.compared.hidden },
+        owned: owned.map(|(route, since_ms)| OwnedView { route: route.to_owned(), since: time(since_ms) }).collect(),
+    }
 }
 
 /// Why a prefix names no signature.

@@ -19,6 +19,17 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
     for gap in &ledger.gaps {
         writeln!(out, "<p>Up to {} requests unaccounted for from {} to {}.</p>", gap.up_to, gap.from, gap.to)?;
     }
+    if let Some(line) = view.compared.in_one_line() {
+        writeln!(out, "<p>{line}.</p>")?;
+    }
+    for owned in &view.owned {
+        writeln!(
+            out,
+            "<p>Cut over: <code>{}</code> is the candidate's since {}.</p>",
+            escape(&owned.route),
+            owned.since
+        )?;
+    }
     if view.signatures.is_empty() {
         writeln!(out, "<p>No signatures.</p>")?;
     } else {

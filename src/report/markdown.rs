@@ -12,6 +12,15 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
     for gap in &ledger.gaps {
         writeln!(out, "Up to {} requests unaccounted for from {} to {}.\n", gap.up_to, gap.from, gap.to)?;
     }
+    if let Some(line) = view.compared.in_one_line() {
+        writeln!(out, "{line}.\n")?;
+    }
+    for owned in &view.owned {
+        writeln!(out, "- cut over: {} is the candidate's since {}", code(&owned.route), owned.since)?;
+    }
+    if !view.owned.is_empty() {
+        writeln!(out)?;
+    }
     if view.signatures.is_empty() {
         return writeln!(out, "No signatures.");
     }

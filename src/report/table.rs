@@ -42,7 +42,14 @@ pub fn report(out: &mut dyn Write, view: &ReportView, colour: bool) -> io::Resul
         }
     }
     writeln!(out)?;
-    summary(out, &view.ledger)
+    summary(out, &view.ledger)?;
+    if let Some(line) = view.compared.in_one_line() {
+        writeln!(out, "{line}")?;
+    }
+    for owned in &view.owned {
+        writeln!(out, "cut over: {} is the candidate's since {}", clean(&owned.route), owned.since)?;
+    }
+    Ok(())
 }
 
 fn row(s: &SignatureView, colour: bool) -> Vec<Cell> {

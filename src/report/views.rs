@@ -128,6 +128,39 @@ pub struct ReportView {
     pub signatures: Vec<SignatureView>,
     /// The account beside it: a quiet mirror is not parity.
     pub ledger: LedgerView,
+    /// How much rules hide of what was compared.
+    #[serde(default)]
+    pub compared: ComparedView,
+    /// Routes that were cut over: the candidate serves them, and nothing is compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<OwnedView>,
+}
+
+/// How much was compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparedView {
+    /// Leaves of the primary's documents.
+    pub leaves: u64,
+    /// Of these, equal only because of a rule.
+    pub hidden: u64,
+}
+
+impl ComparedView {
+    /// One line, without an end mark; `None` where rules hid nothing.
+    pub fn in_one_line(&self) -> Option<String> {
+        let share = self.hidden as f64 * 100.0 / self.leaves.max(1) as f64;
+        (self.hidden > 0)
+            .then(|| format!("rules hid {} of {} compared values ({share:.1} %)", self.hidden, self.leaves))
+    }
+}
+
+/// A route that was cut over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnedView {
+    /// The route's name.
+    pub route: String,
+    /// When a tee first ran with it so, RFC 3339 in UTC.
+    pub since: String,
 }
 
 /// A difference.

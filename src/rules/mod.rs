@@ -9,8 +9,11 @@
 //! 3. `fallback` fills an empty value of its side;
 //! 4. `rewrite` changes strings of its sides, filled ones too;
 //! 5. `number`, `timestamp`, `shape` accept two different values: any of them suffices, the first is credited;
-//! 6. `unordered` or `key` say how an array's elements are matched (they are one kind: one of them per place);
-//! 7. `added` allows a member that only the candidate has.
+//! 6. `same_id` accepts two different ids, provided that they map one to one over the whole document;
+//! 7. `unordered` or `key` say how an array's elements are matched (they are one kind: one of them per place);
+//! 8. `added` allows a member that only the candidate has.
+//!
+//! `set_cookie` acts on the Set-Cookie fields alone.
 //!
 //! Of two rules of one kind at one place the more specific acts: a route's own before a general one, then fewer `..`, fewer
 //! `*`, more names. A tie is refused when the set is compiled.
@@ -24,8 +27,10 @@ mod key;
 mod number;
 mod pattern;
 mod rewrite;
+mod same_id;
 mod selector;
 mod set;
+mod set_cookie;
 mod shape;
 mod spec;
 mod spelling;
@@ -38,7 +43,9 @@ pub use automaton::{Down, Here, Walker};
 pub use selector::{Pick, Segment, Selector, SelectorError};
 pub use set::{Acting, RuleId, RuleSet};
 pub(crate) use shape::is_uuid;
-pub use spec::{ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSpec, Shape, SideChoice};
+pub use spec::{
+    ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSpec, SameId, SetCookie, Shape, SideChoice,
+};
 pub(crate) use timestamp::parse as parse_timestamp;
 pub use value::Operand;
 

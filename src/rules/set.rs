@@ -3,8 +3,8 @@
 use super::automaton::{Automaton, Walker};
 use super::selector::{Selector, Specificity};
 use super::value::Operand;
-use super::{RuleError, RuleKind, RuleSpec, SideChoice};
-use super::{added, error_body, fallback, ignore, key, number, rewrite, shape, timestamp};
+use super::{RuleError, RuleKind, RuleSpec, SetCookie, SideChoice};
+use super::{added, error_body, fallback, ignore, key, number, rewrite, same_id, set_cookie, shape, timestamp};
 use crate::document::json::{Document, NodeId};
 use std::sync::Arc;
 
@@ -31,7 +31,10 @@ pub(super) enum Action {
     Rewrite(rewrite::Compiled),
     Fallback(fallback::Compiled),
     Added,
+    /// The position of its space among those of the set.
+    SameId(u32),
     ErrorBody(Vec<u16>),
+    SetCookie(SetCookie),
 }
 
 /// A compiled rule.
@@ -54,10 +57,11 @@ pub(super) enum Slot {
     Number,
     Timestamp,
     Shape,
+    SameId,
     Array,
     Added,
 }
-const SLOTS: usize = 10;
+const SLOTS: usize = 11;
 const NONE: u32 = u32::MAX;
 
 /// The rules that act at one place, at most one in each slot.
@@ -105,6 +109,10 @@ impl Acting {
     pub fn added(&self) -> Option<RuleId> {
         self.get(Slot::Added)
     }
+    /// The rule that lets ids differ while they map one to one.
+    pub fn same_id(&self) -> Option<RuleId> {
+        self.get(Slot::SameId)
+    }
     /// The rule that matches elements in any order.
     pub fn array(&self) -> Option<RuleId> {
         self.get(Slot::Array)
@@ -142,8 +150,9 @@ impl RuleSet {
         let mut automaton = Automaton::new();
         let mut entries: Vec<Entry> = Vec::with_capacity(specs.len());
         let mut selectors: Vec<Option<Selector>> = Vec::with_capacity(specs.len());
+        let spaces = spaces(specs);
         for (at, spec) in specs.iter().enumerate() {
-            let (entry, selector) = compile_one(spec)?;
+            let (entry, selector) = compile_one(spec, &spaces)?;
             for ((other, theirs), path) in entries.iter().zip(&selectors).zip(specs) {
                 if entry.name == other.name {
                     return Err(error(spec, "name", "another rule has this name; give each its own".into(), None));
@@ -196,6 +205,20 @@ impl RuleSet {
         let acts = |entry: &Entry| matches!(&entry.action, Action::ErrorBody(statuses) if statuses.contains(&status));
         self.entries.iter().position(acts).map(|at| RuleId(at as u32))
     }
+    /// The rules by which two cookies are compared as one, in order.
+    pub fn cookies(&self) -> impl Iterator<Item = (RuleId, &SetCookie)> {
+        self.entries.iter().enumerate().filter_map(|(at, entry)| match &entry.action {
+            Action::SetCookie(rule) => Some((RuleId(at as u32), rule)),
+            _ => None,
+        })
+    }
+    /// The space of a `same_id` rule, where both values can be ids.
+    pub fn id_space(&self, rule: RuleId, primary: &Operand<'_>, candidate: &Operand<'_>) -> Option<u32> {
+        match self.entries.get(rule.index())?.action {
+            Action::SameId(space) => (same_id::is_id(primary) && same_id::is_id(candidate)).then_some(space),
+            _ => None,
+        }
+    }
     /// The value that a fallback puts in place of an empty one.
     pub fn fill(
         &self,
@@ -234,11 +257,13 @@ impl RuleSet {
     }
     /// True where one of those rules could accept this value against some other.
     pub fn could_accept(&self, acting: &Acting, value: &Operand<'_>) -> bool {
-        [Slot::Number, Slot::Timestamp, Slot::Shape].into_iter().filter_map(|slot| acting.get(slot)).any(|rule| {
+        let accepting = [Slot::Number, Slot::Timestamp, Slot::Shape, Slot::SameId];
+        accepting.into_iter().filter_map(|slot| acting.get(slot)).any(|rule| {
             match self.entries.get(rule.index()).map(|entry| &entry.action) {
                 Some(Action::Number(_)) => matches!(value, Operand::Number(_)),
                 Some(Action::Timestamp(_)) => value.text().and_then(timestamp::parse).is_some(),
                 Some(Action::Shape(shape)) => shape.fits(value),
+                Some(Action::SameId(_)) => same_id::is_id(value),
                 _ => false,
             }
         })
@@ -260,14 +285,28 @@ fn error(spec: &RuleSpec, key: &'static str, message: String, offset: Option<usi
     RuleError { rule: spec.name.to_string(), key, message, offset }
 }
 
-fn compile_one(spec: &RuleSpec) -> Result<(Entry, Option<Selector>), RuleError> {
+/// The names of all spaces of ids, sorted, each once.
+fn spaces(specs: &[RuleSpec]) -> Vec<&str> {
+    let mut spaces: Vec<&str> = specs
+        .iter()
+        .filter_map(|spec| match &spec.kind {
+            RuleKind::SameId(rule) => Some(rule.space.as_str()),
+            _ => None,
+        })
+        .collect();
+    spaces.sort_unstable();
+    spaces.dedup();
+    spaces
+}
+
+fn compile_one(spec: &RuleSpec, spaces: &[&str]) -> Result<(Entry, Option<Selector>), RuleError> {
     let fail = |key: &'static str| move |message: String| error(spec, key, message, None);
     let selector = match &spec.path {
         Some(path) => Some(Selector::parse(path).map_err(|e| error(spec, "path", e.message.clone(), Some(e.offset)))?),
         None => None,
     };
     let at = match (&spec.kind, &selector) {
-        (RuleKind::ErrorBody(_), _) => &Selector { segments: Vec::new() },
+        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_), _) => &Selector { segments: Vec::new() },
         (_, Some(selector)) => selector,
         (_, None) => {
             return Err(error(spec, "path", "this kind acts on places; give a path such as `$.a`".into(), None));
@@ -307,6 +346,15 @@ fn compile_one(spec: &RuleSpec) -> Result<(Entry, Option<Selector>), RuleError> 
         RuleKind::Added => {
             added::check(at).map_err(fail("path"))?;
             (Action::Added, vec![Slot::Added])
+        }
+        RuleKind::SameId(rule) => {
+            same_id::check(rule).map_err(fail("same_id"))?;
+            let space = spaces.binary_search(&rule.space.as_str()).unwrap_or_default();
+            (Action::SameId(space as u32), vec![Slot::SameId])
+        }
+        RuleKind::SetCookie(rule) => {
+            set_cookie::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;
+            (Action::SetCookie(rule.clone()), Vec::new())
         }
         RuleKind::ErrorBody(rule) => {
             error_body::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;

@@ -71,6 +71,24 @@ pub struct ErrorBody {
     pub statuses: Vec<u16>,
 }
 
+/// `same_id = { space, scope }`: both sides name the same things, each in its own way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SameId {
+    /// What is named: rules of one space share one map.
+    pub space: String,
+}
+
+/// `set_cookie = { primary, candidate, cleared_by }`: one cookie that the sides call by different names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetCookie {
+    /// The monolith's name of it.
+    pub primary: String,
+    /// The new API's name of it.
+    pub candidate: String,
+    /// The side that may take its own cookie away while the other says nothing; never both.
+    pub cleared_by: Option<SideChoice>,
+}
+
 /// What a rule does. One file a kind in this folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RuleKind {
@@ -95,8 +113,12 @@ pub enum RuleKind {
     Fallback(Fallback),
     /// A member that only the candidate has is allowed.
     Added,
+    /// Values differ but map one to one within a document.
+    SameId(SameId),
     /// Error bodies are not compared.
     ErrorBody(ErrorBody),
+    /// Two cookies are compared as one.
+    SetCookie(SetCookie),
 }
 
 /// One rule of the config.

@@ -29,7 +29,12 @@ fn spell(spec: &RuleSpec) -> String {
         Some(path) => put(&super::Selector::parse(path).map_or_else(|_| path.clone(), |path| path.to_string())),
         None => put("-"),
     }
-    match &spec.kind {
+    spell_kind(&spec.kind, &mut put);
+    out
+}
+
+fn spell_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
+    match kind {
         RuleKind::Ignore => put("ignore"),
         RuleKind::Shape(shape) => {
             put("shape");
@@ -73,6 +78,17 @@ fn spell(spec: &RuleSpec) -> String {
             put(if *strip_html { "strip_html" } else { "" });
         }
         RuleKind::Added => put("added"),
+        RuleKind::SameId(rule) => {
+            put("same_id");
+            put(&rule.space);
+            put("document");
+        }
+        RuleKind::SetCookie(rule) => {
+            put("set_cookie");
+            put(&rule.primary);
+            put(&rule.candidate);
+            put(rule.cleared_by.map_or("-", side));
+        }
         RuleKind::ErrorBody(rule) => {
             put("error_body");
             let mut statuses = rule.statuses.clone();
@@ -80,7 +96,6 @@ fn spell(spec: &RuleSpec) -> String {
             statuses.iter().for_each(|status| put(&status.to_string()));
         }
     }
-    out
 }
 
 fn side(side: SideChoice) -> &'static str {

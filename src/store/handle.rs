@@ -2,7 +2,7 @@
 
 use super::state::Bounds;
 use super::writer::{BATCHES, Ending, QUESTIONS, Question, Shared, Writer};
-use super::{LeftOut, Opened, Options, SignatureRecord, StoreError};
+use super::{Figures, LeftOut, Opened, Options, SignatureRecord, StoreError};
 use crate::evidence::{EvidenceBatch, Exemplar, Ledger, Source};
 use crate::judge::SignatureId;
 use std::path::Path;
@@ -140,6 +140,10 @@ impl StoreHandle {
             self.shared.work.notify_one();
         }
         answer.recv_timeout(PATIENCE).map_err(|_| wrong("the store thread does not answer: try again"))?
+    }
+    /// What rules hide, and which routes were cut over.
+    pub fn figures(&self) -> Figures {
+        self.shared.index.figures()
     }
     /// What the bounds of the tables kept out since the store began.
     pub fn left_out(&self) -> LeftOut {

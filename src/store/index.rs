@@ -1,8 +1,8 @@
 //! What the writer publishes after each sync: everybody else reads this and never waits for sled.
 
-use super::SignatureRecord;
 use super::record::Session;
 use super::state::State;
+use super::{Figures, SignatureRecord};
 use crate::evidence::{Ledger, Source};
 use crate::judge::SignatureId;
 use parking_lot::RwLock;
@@ -19,6 +19,7 @@ pub(super) struct Index {
 struct Inner {
     ledger: Ledger,
     left_out: super::LeftOut,
+    figures: Figures,
     session: Option<Session>,
     signatures: HashMap<SignatureId, Arc<SignatureRecord>>,
 }
@@ -55,6 +56,10 @@ impl Index {
         inner.ledger = ledger;
         inner.session = session;
         inner.left_out = state.totals.left_out;
+        inner.figures.compared = state.totals.compared;
+        if inner.figures.ownership != state.ownership {
+            inner.figures.ownership = state.ownership.clone();
+        }
         for id in changed {
             if let Some(entry) = state.signatures.get(id) {
                 inner.signatures.insert(*id, entry.record.clone());
@@ -66,6 +71,9 @@ impl Index {
     }
     pub(super) fn left_out(&self) -> super::LeftOut {
         self.inner.read().left_out
+    }
+    pub(super) fn figures(&self) -> Figures {
+        self.inner.read().figures.clone()
     }
     /// This life as last made durable.
     pub(super) fn session(&self) -> Option<Session> {

@@ -23,6 +23,8 @@ pub(super) enum Table {
     Session = 0x10,
     /// One record: the gaps.
     Gaps = 0x11,
+    /// Who serves each route that was ever cut over.
+    Ownership = 0x12,
     /// Signatures, each with the list of its exemplars.
     Signature = 0x20,
     /// Exemplars by signature, rank and exchange.
@@ -53,6 +55,10 @@ pub(super) fn journal_mark() -> Key {
 /// One part of the journal.
 pub(super) fn journal_part(index: u32) -> Key {
     Table::Journal.key(&[&[1], &index.to_be_bytes()])
+}
+/// A route's owner, by a hash of the route's name.
+pub(super) fn owner(route: &str) -> Key {
+    Table::Ownership.key(&[&blake3::hash(route.as_bytes()).as_bytes()[..16]])
 }
 /// One life of a tee.
 pub(super) fn session(source: Source) -> Key {

@@ -23,7 +23,7 @@ mod tests;
 pub use handle::StoreHandle;
 pub use read::AtRest;
 
-use crate::evidence::{Ledger, MarkCounts, SignatureFacts};
+use crate::evidence::{Ledger, MarkCounts, Ownership, SignatureFacts};
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -114,6 +114,26 @@ pub struct LeftOut {
     pub cells: u64,
 }
 
+/// How much was compared, and how much of it rules kept from being seen; since the store began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Leaves of the primary's documents.
+    #[serde(default)]
+    pub leaves: u64,
+    /// Of these, equal only because of a rule.
+    #[serde(default)]
+    pub hidden: u64,
+}
+
+/// What a report says beside the account and the signatures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// What rules hide.
+    pub compared: Compared,
+    /// Which routes were cut over, and when.
+    pub ownership: Ownership,
+}
+
 /// What opening for writing found.
 #[derive(Debug)]
 pub struct Opened {
@@ -121,4 +141,6 @@ pub struct Opened {
     pub set_aside: Option<(PathBuf, u64, u64)>,
     /// The account so far: what a live ledger starts from.
     pub ledger: Ledger,
+    /// Who served the routes so far.
+    pub ownership: Ownership,
 }

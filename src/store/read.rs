@@ -82,6 +82,10 @@ impl AtRest {
             Ok(cells)
         })
     }
+    /// What rules hide, and which routes were cut over.
+    pub fn figures(&self) -> super::Figures {
+        super::Figures { compared: self.state.totals.compared, ownership: self.state.ownership.clone() }
+    }
     /// What the bounds of the tables kept out since the store began.
     pub fn left_out(&self) -> super::LeftOut {
         self.state.totals.left_out

@@ -3,7 +3,7 @@
 //! **No value is larger than [`MAX_VALUE`]**: a larger one is compressed, and if it still is, cut into chunks.
 
 use super::keys::{self, Key};
-use crate::evidence::{Counts, MarkCounts, SignatureFacts};
+use crate::evidence::{Counts, MarkCounts, Owner, SignatureFacts};
 use crate::exchange::ExchangeId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -187,6 +187,16 @@ pub(super) struct Totals {
     /// What the bounds kept out.
     #[serde(default)]
     pub(super) left_out: super::LeftOut,
+    /// Leaves compared, and how many of them rules hid.
+    #[serde(default)]
+    pub(super) compared: super::Compared,
+}
+
+/// Who serves a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredOwner {
+    pub(super) route: String,
+    pub(super) owner: Owner,
 }
 
 /// One life of a tee.

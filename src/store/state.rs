@@ -2,11 +2,11 @@
 
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
-use super::record::{self, Blob, Meta, Session, StoredCell, StoredSignature, Totals};
+use super::record::{self, Blob, Meta, Session, StoredCell, StoredOwner, StoredSignature, Totals};
 use super::signature::{Entry, add, keep, new_record, signature_record, stored_signature};
 use super::{StoreError, gap};
 use crate::evidence::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Gap, Mark, MarkCounts, SignatureDelta, Source,
+    CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Gap, Mark, MarkCounts, Ownership, SignatureDelta, Source,
 };
 use crate::judge::SignatureId;
 use std::collections::{BTreeMap, HashMap};
@@ -47,6 +47,7 @@ pub(super) struct State {
     pub(super) sessions: BTreeMap<Source, Session>,
     arrivals: HashMap<Source, gap::Arrivals>,
     pub(super) gaps: Vec<Gap>,
+    pub(super) ownership: Ownership,
     pub(super) signatures: HashMap<SignatureId, Entry>,
     cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
 }
@@ -97,6 +98,11 @@ impl State {
             let source = keys::session_source(&key).ok_or_else(|| disk.damaged("a session's key is unreadable"))?;
             sessions.insert(source, disk.decode(&value)?);
         }
+        let mut ownership = Ownership::default();
+        for item in disk.table(Table::Ownership, Table::Ownership.prefix(), false)? {
+            let stored: StoredOwner = disk.decode(&item?.1)?;
+            ownership.0.insert(stored.route, stored.owner);
+        }
         let mut signatures = HashMap::new();
         for item in disk.table(Table::Signature, Table::Signature.prefix(), false)? {
             let (key, value) = item?;
@@ -114,6 +120,7 @@ impl State {
             sessions,
             arrivals: HashMap::new(),
             gaps: disk.record(&Table::Gaps.prefix())?.unwrap_or_default(),
+            ownership,
             signatures,
             cells: HashMap::new(),
         })
@@ -224,6 +231,8 @@ impl State {
         self.counts.add(&batch.counts);
         for (key, delta) in &batch.cells {
             self.marks.add(&delta.marks);
+            self.totals.compared.leaves += delta.leaves;
+            self.totals.compared.hidden += delta.rules.values().map(|(_, hidden)| hidden).sum::<u64>();
             self.add_cell(key, delta, &mut change, disk)?;
         }
         if self.cells.len() > CELLS_AT_HAND {
@@ -235,6 +244,10 @@ impl State {
         for id in ids {
             let new = exemplars.remove(&id).unwrap_or_default();
             self.add_signature(id, batch.signatures.get(&id), &new, &mut change, disk)?;
+        }
+        self.ownership.merge(&batch.ownership);
+        for route in batch.ownership.0.keys() {
+            self.write_owner(route, &mut change, disk)?;
         }
         self.totals.applied += 1;
         self.write_session(batch.source, &mut change, disk)?;
@@ -320,6 +333,12 @@ impl State {
         Ok(())
     }
 
+    fn write_owner(&self, route: &str, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        let Some(owner) = self.ownership.0.get(route) else { return Ok(()) };
+        let stored = StoredOwner { route: route.to_owned(), owner: *owner };
+        change.set(keys::owner(route), record::encode(&stored).map_err(|e| disk.damaged(e))?);
+        Ok(())
+    }
     fn write_session(&self, source: Source, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
         let session = self.sessions.get(&source).cloned().unwrap_or_default();
         change.set(keys::session(source), record::encode(&session).map_err(|e| disk.damaged(e))?);

@@ -70,7 +70,7 @@ fn batch(
         counts,
         cells: hours.map(|hour| (cell_key(hour), CellDelta { leaves: 1, ..CellDelta::default() })).collect(),
         signatures,
-        exemplars: Vec::new(),
+        ..EvidenceBatch::empty(source, sequence)
     }
 }
 

@@ -127,7 +127,8 @@ impl Writer {
         let set_aside = writer.open(None)?;
         let source = writer.source();
         let ledger = writer.shared.index.ledger();
-        Ok((writer, source, Opened { set_aside, ledger }))
+        let ownership = writer.shared.index.figures().ownership;
+        Ok((writer, source, Opened { set_aside, ledger, ownership }))
     }
     fn now_ms(&self) -> u64 {
         self.started.0 + self.started.1.elapsed().as_millis() as u64

@@ -6,7 +6,6 @@ use paritee::evidence::{EvidenceBatch, Mark, NotMirrored, SignatureDelta, Signat
 use paritee::judge::{SignatureId, Vacuous, Verdict};
 use paritee::report::{DiffView, ReportView, ShowView};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -16,14 +15,9 @@ const ID: SignatureId = SignatureId(0x4f1c_0a9b_e2d3_7788);
 fn store(dir: &Path) {
     let handle = support::open(dir, 1, 1_000);
     let mut batch = EvidenceBatch {
-        source: handle.source(),
-        sequence: 1,
         closed_at_ms: 1_800_000_000_000,
         received_so_far: 5,
-        counts: Default::default(),
-        cells: BTreeMap::new(),
-        signatures: BTreeMap::new(),
-        exemplars: Vec::new(),
+        ..EvidenceBatch::empty(handle.source(), 1)
     };
     batch.counts.count_not_mirrored(NotMirrored::Rate);
     batch.counts.count_verdict(Verdict::Match);

@@ -3,10 +3,14 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use paritee::compare::Difference;
 use paritee::exchange::{
-    Answer, Body, Client, Exchange, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response, Route,
+    Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request,
+    Response, Route,
 };
-use paritee::judge::{Context, Judgement, judge};
-use paritee::rules::{ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSet, RuleSpec, Shape, SideChoice};
+use paritee::judge::{Context, Judgement, Owners, judge};
+use paritee::rules::{
+    ErrorBody, Fallback, NumberTolerance, Rewrite, RuleKind, RuleSet, RuleSpec, SameId, Selector, SetCookie, Shape,
+    SideChoice,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -29,6 +33,15 @@ struct Case {
     proxied: bool,
     #[serde(default)]
     client_left: bool,
+    /// The candidate could not be given a credential.
+    #[serde(default)]
+    session_missing: bool,
+    /// Who asks: the subject, and whether the class is of nobody.
+    subject: Option<String>,
+    #[serde(default)]
+    nobody: bool,
+    #[serde(default)]
+    owner_paths: Vec<String>,
     #[serde(default)]
     rule: Vec<RawRule>,
     judgement: String,
@@ -103,6 +116,9 @@ pub(crate) struct RawRule {
     rewrite: Option<(String, String, String)>,
     fallback: Option<RawFallback>,
     error_body: Option<Vec<u16>>,
+    same_id: Option<String>,
+    /// The primary's name, the candidate's, and who clears alone (empty: nobody).
+    set_cookie: Option<(String, String, String)>,
 }
 
 #[derive(Deserialize, Clone, Default)]
@@ -156,6 +172,11 @@ impl RawRule {
                 suffix: fallback.suffix.clone(),
                 strip_html: fallback.strip_html,
             })
+        } else if let Some(space) = &self.same_id {
+            RuleKind::SameId(SameId { space: space.clone() })
+        } else if let Some((primary, candidate, cleared_by)) = &self.set_cookie {
+            let cleared_by = (!cleared_by.is_empty()).then(|| side(cleared_by));
+            RuleKind::SetCookie(SetCookie { primary: primary.clone(), candidate: candidate.clone(), cleared_by })
         } else if let Some(statuses) = &self.error_body {
             RuleKind::ErrorBody(ErrorBody { statuses: statuses.clone() })
         } else {
@@ -223,6 +244,7 @@ pub(crate) fn exchange(method: &str, primary: Answer, candidate: Answer) -> Exch
         received_at_ms: 0,
         route: Route::declared("GET /x"),
         principal: "anonymous".into(),
+        subject: None,
         request: Request {
             method: method.parse::<Method>().unwrap(),
             target: "/x".into(),
@@ -234,6 +256,7 @@ pub(crate) fn exchange(method: &str, primary: Answer, candidate: Answer) -> Exch
         secondary: None,
         provenance: Provenance::Own,
         client: Client::Served,
+        candidate_session: CandidateSession::Known,
     }
 }
 
@@ -248,13 +271,23 @@ impl Case {
         if self.client_left {
             exchange.client = Client::Left;
         }
+        if self.session_missing {
+            exchange.candidate_session = CandidateSession::Missing;
+        }
+        exchange.subject = self.subject.as_deref().map(Into::into);
         exchange
+    }
+
+    fn context(&self, hash_key: u64) -> Context {
+        let paths = self.owner_paths.iter().map(|path| Selector::parse(path).unwrap()).collect();
+        let owners = Owners { paths, nobody: self.nobody };
+        Context { hash_key, owners: [("anonymous".into(), owners)].into(), ..Context::default() }
     }
 
     fn check(&self) -> Result<(), String> {
         let specs: Vec<RuleSpec> = self.rule.iter().map(RawRule::spec).collect();
         let rules = RuleSet::compile(&specs).map_err(|error| error.to_string())?;
-        let context = Context { hash_key: 42, ..Context::default() };
+        let context = self.context(42);
         let found = judge(&self.exchange(false), &rules, &context);
         let told = format!("{} {:?}: {:#?}", found.verdict.as_str(), found.verdict.reason(), found.differences);
         if found.verdict.as_str() != self.judgement || found.verdict.reason() != self.reason.as_deref() {
@@ -277,7 +310,7 @@ impl Case {
             }
         }
         // the key of the hashes never shows in a result
-        let other = judge(&self.exchange(false), &rules, &Context { hash_key: 7, ..Context::default() });
+        let other = judge(&self.exchange(false), &rules, &self.context(7));
         same(&found, &other)
     }
 }
@@ -328,4 +361,9 @@ fn arrays() {
 #[test]
 fn rules() {
     run(include_str!("../cases/rules.toml"));
+}
+
+#[test]
+fn who_asks() {
+    run(include_str!("../cases/who_asks.toml"));
 }

@@ -34,6 +34,7 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
         config: config.clone(),
         store: store.clone(),
         base: opened.ledger,
+        ownership: opened.ownership,
         key: [0; 32],
         incarnation: 1,
         judge: Arc::new(move |_, _, _| {

@@ -67,3 +67,26 @@ fn a_tee_pointed_at_itself_answers_once() {
     assert_eq!((number(&ledger, "received"), number(&ledger, "vacuous.proxied")), (2, 1), "{ledger}");
     assert_eq!(primary.count(), 2);
 }
+
+/// Without a marker each copy comes back as a request like any other; copied again and again, one request would become
+/// thousands at the monolith.
+#[test]
+fn a_candidate_that_strips_markers_does_not_turn_one_request_into_many() {
+    let bytes = "HTTP/1.1 200 OK\r\nX-Build: monolith-7\r\nContent-Length: 4\r\n\r\nsame";
+    let primary = Origin::answering(bytes.into());
+    let address = Arc::new(OnceLock::new());
+    let candidate = proxying(address.clone(), false);
+    let tee = Tee::start(&primary, &candidate, "");
+    address.set(tee.live).unwrap();
+    let mut client = tee.client();
+    for n in 0..50 {
+        assert_eq!(client.get(&format!("/a/{n}")).status, 200);
+    }
+    let ledger = tee.settled();
+    adds_up(&ledger);
+    let n = |path| number(&ledger, path);
+    // What the first copies brought back before the route was known to be passed on may have been copied once more.
+    assert!((100..=110).contains(&n("received")) && (100..=110).contains(&primary.count()), "{ledger}");
+    assert_eq!(n("vacuous.proxied"), n("judged"), "{ledger}");
+    assert!(n("not_mirrored.marked") >= 45, "{ledger}");
+}

@@ -47,6 +47,8 @@ mod live_isolation;
 mod live_markers;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
+// the candidate's own sessions: established, bridged, ended; routes that were cut over
+mod live_sessions;
 // stopping, and clients that leave
 mod live_stop;
 // the bytes on the live path

@@ -2,13 +2,12 @@
 
 use paritee::compare::{Kind, Place, Severity};
 use paritee::evidence::{
-    CellKey, Counts, EvidenceBatch, Exemplar, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source, StoredAnswer,
+    CellKey, EvidenceBatch, Exemplar, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source, StoredAnswer,
     StoredRequest,
 };
 use paritee::exchange::ExchangeId;
 use paritee::judge::{SignatureId, Verdict};
 use paritee::store::{AtRest, Options, StoreHandle};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -97,16 +96,7 @@ pub(crate) fn cell_key(route: &str, hour: u32) -> CellKey {
 }
 
 pub(crate) fn empty(source: Source, sequence: u64) -> EvidenceBatch {
-    EvidenceBatch {
-        source,
-        sequence,
-        closed_at_ms: 1_000_000 + sequence,
-        received_so_far: 0,
-        counts: Counts::default(),
-        cells: BTreeMap::new(),
-        signatures: BTreeMap::new(),
-        exemplars: Vec::new(),
-    }
+    EvidenceBatch { closed_at_ms: 1_000_000 + sequence, ..EvidenceBatch::empty(source, sequence) }
 }
 
 /// Adds `number` as a mismatching exchange of this signature.

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("rules", 2),
     ("compare", 3),
     ("judge", 4),
+    ("principal", 5),
     ("redact", 5),
     ("evidence", 6),
     ("sys", 6),
@@ -27,7 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
 /// Edges do not know each other, faces neither; these pairs alone may look sideways or stay apart for another reason.
 const ALLOWED_SIDEWAYS: &[(&str, &str)] = &[("upstream", "config"), ("store", "sys"), ("config", "sys")];
 /// The core knows no system call.
-const CORE: &[&str] = &["exchange", "document", "rules", "compare", "judge", "redact", "evidence"];
+const CORE: &[&str] = &["exchange", "document", "rules", "compare", "judge", "principal", "redact", "evidence"];
 /// What only one room may name, and which.
 const OWNED_WORDS: &[(&str, &str)] =
     &[("sled::", "store"), ("toml::", "config"), ("axum::", "admin"), ("clap::", "cli")];

@@ -1,42 +1,29 @@
 //! Set-Cookie as a list keyed by name, domain and path. Values are opaque: each side makes its own, and none of them may
 //! show in a difference. What protects the cookie is compared exactly.
 
-use super::{Difference, Fields, Severity, dates, text};
+use super::set_cookie::{Lifetime, SetCookie};
+use super::{Difference, Fields, HeaderContext, Severity, dates, text};
+use crate::compare::Tallies;
+use crate::rules::SideChoice;
 use http::HeaderValue;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lifetime {
-    /// Until the browser closes.
-    Session,
-    /// Taken away.
-    Deleted,
-    /// For so many seconds.
-    For(i64),
-    /// Until an instant, where the answer has no Date to hold it against.
-    Until(i64),
-}
-
-#[derive(Debug)]
-struct Cookie {
-    name: String,
-    is_empty: bool,
-    domain: String,
-    path: String,
-    secure: bool,
-    http_only: bool,
-    partitioned: bool,
-    same_site: String,
-    lifetime: Lifetime,
-    /// The line with the value cut.
-    shown: String,
-}
-
-pub(super) fn compare(fields: &Fields<'_>, out: &mut Vec<Difference>) {
-    let primary = parse_all(&fields.primary, fields.dates.0);
-    let mut candidate: Vec<Option<Cookie>> =
-        parse_all(&fields.candidate, fields.dates.1).into_iter().map(Some).collect();
+pub(super) fn compare(
+    fields: &Fields<'_>,
+    context: HeaderContext<'_>,
+    tallies: &mut Tallies,
+    out: &mut Vec<Difference>,
+) {
+    let mut primary = parse_all(&fields.primary, fields.dates.0);
+    let mut candidate = parse_all(&fields.candidate, fields.dates.1);
+    for (rule, pair) in context.rules.cookies() {
+        if as_one(&pair.primary, &pair.candidate, pair.cleared_by, &mut primary, &mut candidate) {
+            tallies.hit(rule, 0);
+        }
+    }
+    let mut candidate: Vec<Option<SetCookie>> = candidate.into_iter().map(Some).collect();
     // First those of the same key, in order; then those of the same name, which moved to another path or domain.
-    let mut pairs: Vec<Option<Cookie>> = primary.iter().map(|a| take(&mut candidate, |b| a.key() == b.key())).collect();
+    let mut pairs: Vec<Option<SetCookie>> =
+        primary.iter().map(|a| take(&mut candidate, |b| a.key() == b.key())).collect();
     for (a, found) in primary.iter().zip(&mut pairs).filter(|(_, found)| found.is_none()) {
         *found = take(&mut candidate, |b| a.name == b.name);
     }
@@ -51,11 +38,39 @@ pub(super) fn compare(fields: &Fields<'_>, out: &mut Vec<Difference>) {
     }
 }
 
-fn take(from: &mut [Option<Cookie>], is_it: impl Fn(&Cookie) -> bool) -> Option<Cookie> {
+/// Gives the candidate's cookie the primary's name of it, where the candidate does not use that name itself; and leaves out
+/// a cookie that one side clears, where it may do so alone. True where either was done.
+fn as_one(
+    name: &str,
+    theirs: &str,
+    cleared_by: Option<SideChoice>,
+    primary: &mut Vec<SetCookie>,
+    candidate: &mut Vec<SetCookie>,
+) -> bool {
+    let mut acted = false;
+    let has = |cookies: &[SetCookie], name: &str| cookies.iter().any(|cookie| cookie.name == name);
+    if name != theirs && has(candidate, theirs) && has(primary, name) && !has(candidate, name) {
+        candidate.iter_mut().filter(|cookie| cookie.name == theirs).for_each(|cookie| cookie.name = name.to_owned());
+        acted = true;
+    }
+    let mut drop_cleared = |cookies: &mut Vec<SetCookie>, name: &str| {
+        let before = cookies.len();
+        cookies.retain(|cookie| cookie.name != name || cookie.lifetime != Lifetime::Deleted);
+        acted |= cookies.len() < before;
+    };
+    match cleared_by {
+        Some(SideChoice::Primary) if !has(candidate, name) => drop_cleared(primary, name),
+        Some(SideChoice::Candidate) if !has(primary, name) => drop_cleared(candidate, theirs),
+        _ => {}
+    }
+    acted
+}
+
+fn take(from: &mut [Option<SetCookie>], is_it: impl Fn(&SetCookie) -> bool) -> Option<SetCookie> {
     from.iter_mut().find(|slot| slot.as_ref().is_some_and(&is_it)).and_then(Option::take)
 }
 
-fn compare_pair(fields: &Fields<'_>, a: &Cookie, b: &Cookie, out: &mut Vec<Difference>) {
+fn compare_pair(fields: &Fields<'_>, a: &SetCookie, b: &SetCookie, out: &mut Vec<Difference>) {
     let mut say = |detail: &str, shape: &str, severity| push(fields, detail, shape, (Some(a), Some(b)), severity, out);
     let gone = |primary: bool| if primary { "lost" } else { "gained" };
     if a.secure != b.secure {
@@ -85,8 +100,8 @@ fn compare_pair(fields: &Fields<'_>, a: &Cookie, b: &Cookie, out: &mut Vec<Diffe
         (a, b) if a == b => {}
         (a, b) => say("lifetime", &format!("{}→{}", a.word(), b.word()), Severity::High),
     }
-    if a.is_empty != b.is_empty && a.lifetime != Lifetime::Deleted && b.lifetime != Lifetime::Deleted {
-        say("value", if b.is_empty { "set→empty" } else { "empty→set" }, Severity::High);
+    if a.is_empty() != b.is_empty() && a.lifetime != Lifetime::Deleted && b.lifetime != Lifetime::Deleted {
+        say("value", if b.is_empty() { "set→empty" } else { "empty→set" }, Severity::High);
     }
 }
 
@@ -94,7 +109,7 @@ fn push(
     fields: &Fields<'_>,
     detail: &str,
     shape: &str,
-    (a, b): (Option<&Cookie>, Option<&Cookie>),
+    (a, b): (Option<&SetCookie>, Option<&SetCookie>),
     severity: Severity,
     out: &mut Vec<Difference>,
 ) {
@@ -121,75 +136,6 @@ fn same_site_word(value: &str) -> &'static str {
     }
 }
 
-impl Lifetime {
-    fn word(self) -> &'static str {
-        match self {
-            Lifetime::Session => "session",
-            Lifetime::Deleted => "deleted",
-            Lifetime::For(_) | Lifetime::Until(_) => "persistent",
-        }
-    }
-}
-
-impl Cookie {
-    fn key(&self) -> (&str, &str, &str) {
-        (&self.name, &self.domain, &self.path)
-    }
-}
-
-fn parse_all(lines: &[&HeaderValue], now: Option<i64>) -> Vec<Cookie> {
-    lines.iter().map(|line| parse(&text(line), now)).collect()
-}
-
-/// RFC 6265 section 5.2: attributes in any order and case, the last of a kind counts, unknown ones mean nothing.
-fn parse(line: &str, now: Option<i64>) -> Cookie {
-    let mut parts = line.split(';');
-    let first = parts.next().unwrap_or_default();
-    let (name, value) = first.split_once('=').unwrap_or(("", first));
-    let mut cookie = Cookie {
-        name: name.trim().to_owned(),
-        is_empty: value.trim().trim_matches('"').is_empty(),
-        domain: String::new(),
-        path: String::new(),
-        secure: false,
-        http_only: false,
-        partitioned: false,
-        same_site: String::new(),
-        lifetime: Lifetime::Session,
-        shown: format!("{}=…", name.trim()),
-    };
-    let (mut max_age, mut expires) = (None, None);
-    for part in parts {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let value = value.trim();
-        match name.trim().to_ascii_lowercase().as_str() {
-            "secure" => cookie.secure = true,
-            "httponly" => cookie.http_only = true,
-            "partitioned" => cookie.partitioned = true,
-            "samesite" => cookie.same_site = value.to_ascii_lowercase(),
-            "domain" => cookie.domain = value.trim_start_matches('.').to_ascii_lowercase(),
-            "path" => cookie.path = if value.starts_with('/') { value.to_owned() } else { String::new() },
-            "max-age" => max_age = value.parse::<i64>().ok().or(max_age),
-            "expires" => expires = dates::parse(value).or(expires),
-            _ => {}
-        }
-        cookie.shown.push_str("; ");
-        cookie.shown.push_str(part.trim());
-    }
-    cookie.lifetime = lifetime(max_age, expires, now);
-    cookie
-}
-
-/// Max-Age counts before Expires; both mean for how long.
-fn lifetime(max_age: Option<i64>, expires: Option<i64>, now: Option<i64>) -> Lifetime {
-    const A_DAY_AFTER_THE_EPOCH: i64 = 86_400;
-    match (max_age, expires, now) {
-        (Some(seconds), ..) if seconds <= 0 => Lifetime::Deleted,
-        (Some(seconds), ..) => Lifetime::For(seconds),
-        (None, None, _) => Lifetime::Session,
-        (None, Some(at), _) if at <= A_DAY_AFTER_THE_EPOCH => Lifetime::Deleted,
-        (None, Some(at), Some(now)) if at <= now => Lifetime::Deleted,
-        (None, Some(at), Some(now)) => Lifetime::For(at - now),
-        (None, Some(at), None) => Lifetime::Until(at),
-    }
+fn parse_all(lines: &[&HeaderValue], now: Option<i64>) -> Vec<SetCookie> {
+    lines.iter().map(|line| SetCookie::parse(&text(line), now)).collect()
 }

@@ -44,7 +44,7 @@ pub(super) fn compare_instant(fields: &Fields<'_>, out: &mut Vec<Difference>) {
 
 /// A date as RFC 6265 section 5.1.1 reads one, which takes in the three spellings of RFC 9110 and what servers really
 /// send. Seconds since the Unix epoch; `None` where it is no date.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(crate) fn parse(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let (mut day, mut month, mut year, mut time) = (None, None, None, None);
     let lower = text.to_ascii_lowercase();

@@ -16,7 +16,9 @@ fn response(lines: &[(&str, &str)]) -> Response {
 fn compare_with(primary: &Response, candidate: &Response, policy: &HeaderPolicy, is_head: bool) -> Vec<Difference> {
     let mut out = Vec::new();
     let version_headers = ["x-build".to_owned()];
-    compare_headers(primary, candidate, HeaderContext { policy, version_headers: &version_headers, is_head }, &mut out);
+    let rules = RuleSet::default();
+    let context = HeaderContext { policy, version_headers: &version_headers, rules: &rules, is_head };
+    compare_headers(primary, candidate, context, &mut Tallies::new(0), &mut out);
     out
 }
 

@@ -3,7 +3,8 @@
 use super::*;
 use crate::compare::{Kind, Place, Severity};
 use crate::exchange::{
-    Answer, Body, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response, Route,
+    Answer, Body, CandidateSession, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response,
+    Route,
 };
 use crate::judge::{RuleUse, Vacuous};
 use crate::redact::RedactOptions;
@@ -37,6 +38,7 @@ fn exchange(id: u128, target: &str, primary: Answer, candidate: Answer) -> Excha
         received_at_ms: 7_200_000 + id as u64,
         route: Route::declared("GET /a/{id}"),
         principal: "user".into(),
+        subject: None,
         request: Request {
             method: Method::POST,
             target: target.into(),
@@ -48,6 +50,7 @@ fn exchange(id: u128, target: &str, primary: Answer, candidate: Answer) -> Excha
         secondary: None,
         provenance: Provenance::Own,
         client: Client::Served,
+        candidate_session: CandidateSession::Known,
     }
 }
 

@@ -1,0 +1,21 @@
+//! `set_cookie`: a cookie that the sides call by different names is compared as one. Its flags and its lifetime still count,
+//! and so does its absence, but where one side, named by the rule, takes its own cookie away alone.
+
+use super::{SetCookie, SideChoice};
+
+pub(super) fn check(rule: &SetCookie, path: Option<&str>) -> Result<(), (&'static str, String)> {
+    if path.is_some() {
+        return Err(("path", "`set_cookie` acts on the Set-Cookie fields; leave the path out".into()));
+    }
+    let odd = |name: &str| name.is_empty() || name.bytes().any(|b| !b.is_ascii_graphic() || b"=;,\"".contains(&b));
+    if let Some(name) = [&rule.primary, &rule.candidate].into_iter().find(|name| odd(name)) {
+        return Err(("set_cookie", format!("`{name}` is not the name of a cookie")));
+    }
+    if rule.cleared_by == Some(SideChoice::Both) {
+        return Err(("set_cookie", "one side may clear its cookie alone; both would hide any missing one".into()));
+    }
+    if rule.primary == rule.candidate && rule.cleared_by.is_none() {
+        return Err(("set_cookie", "cookies of one name are compared as one without a rule".into()));
+    }
+    Ok(())
+}
