@@ -8,5 +8,6 @@ mod demo;
 mod faults;
 mod monolith;
 mod stack;
+mod tour;
 
 pub(crate) use stack::{Stack, available};

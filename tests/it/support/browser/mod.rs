@@ -8,7 +8,7 @@ mod page;
 mod protocol;
 mod tests;
 
-pub(crate) use page::Page;
+pub(crate) use page::{Asked, Page};
 
 use protocol::Protocol;
 use serde_json::json;
