@@ -53,7 +53,7 @@ def read(client, callers, writer, review):
         client.ask(caller, "GET", f"/api/review/{review.id}")
     for caller in (writer, callers.nobody):
         client.ask(caller, "GET", f"/api/book/{review.isbn}/reviews/")
-        client.ask(caller, "GET", "/api/top-rated/")
+    client.ask(writer, "GET", "/api/top-rated/")
 
 
 def leave(client, leaver):
