@@ -13,6 +13,8 @@ class Screen:
     """What the reader sees: as wide as the terminal, in colour on a terminal alone."""
 
     def __init__(self):
+        # Where the terminal knows no ✓, something else stands in its place.
+        sys.stdout.reconfigure(errors="replace")
         self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self.width = min(shutil.get_terminal_size().columns, 110)
         self.broken = []
@@ -21,13 +23,17 @@ class Screen:
         """Words in a colour, where there is one."""
         return f"\033[{code}m{words}\033[0m" if self.colour else words
 
+    def wrapped(self, words, width):
+        """Lines of at most so many columns; names with dashes stay whole."""
+        return textwrap.wrap(words, width, break_on_hyphens=False)
+
     def title(self, words):
         """A heading."""
-        print("\n" + self.paint(1, textwrap.fill(f"== {words}", self.width, subsequent_indent="   ")), flush=True)
+        print("\n" + self.paint(1, "\n   ".join(self.wrapped(f"== {words}", self.width - 3))), flush=True)
 
     def say(self, words):
         """A paragraph."""
-        print(textwrap.fill(" ".join(words.split()), self.width), flush=True)
+        print("\n".join(self.wrapped(words, self.width)), flush=True)
 
     def run(self, words, shown):
         """Shows a command with its output; gives its exit code."""
@@ -41,7 +47,7 @@ class Screen:
         if not holds:
             self.broken.append(words)
             words = f"{words} (seen: {textwrap.shorten(str(seen), MOST_SEEN)})"
-        lines = textwrap.wrap(words, self.width - 2)
+        lines = self.wrapped(words, self.width - 2)
         print(self.paint(32, "✓") if holds else self.paint(31, "✗"), "\n  ".join(lines), flush=True)
 
     def table(self, rows):

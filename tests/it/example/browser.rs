@@ -14,7 +14,7 @@ const WHOLE: &str = r#"He said "call me \ Ishmael" </script><b>bold</b> & that w
 const CUT: &str = r#"He said "call me \ Ishmael" </script><b>bold</b> &..."#;
 const NAME: &str = "Ada L.";
 /// Babak's, of the same book.
-const DRAFT: u32 = 22;
+const DRAFT: &str = "22";
 
 // What she adds.
 const WRITTEN: &str = "Größer als nötig, <i>langsam</i> & 🐋: more than fits into a summary that is made of it.";
@@ -36,11 +36,15 @@ fn reviews(page: &mut Page) -> u64 {
     page.evaluate("document.querySelectorAll('article').length").as_u64().expect("a count")
 }
 
-/// Clicks until a review shows all of its text.
+/// Asks for all of a review's text.
 fn read_whole(page: &mut Page, place: usize) {
     let id = page.evaluate(&format!("document.querySelectorAll('article')[{place}].dataset.review"));
-    page.click(&format!("article[data-review={id}] .whole"));
-    page.wait("the whole review", &format!("document.querySelector('article[data-review={id}] .whole').hidden"));
+    read_id(page, id.as_str().expect("a review has an id"));
+}
+
+fn read_id(page: &mut Page, id: &str) {
+    page.click(&format!("article[data-review='{id}'] .whole"));
+    page.wait("the whole review", &format!("document.querySelector('article[data-review=\"{id}\"] .whole').hidden"));
 }
 
 /// Books, a book's reviews, one of them whole: what anybody may see.
@@ -114,6 +118,7 @@ fn see_a_draft(page: &mut Page) {
     assert_eq!(page.evaluate(&draft), false);
     log_in(page, "babak", "babak");
     page.wait("his draft", &draft);
+    read_id(page, DRAFT);
     picture(page, "7-draft");
     log_out(page);
     assert_eq!(page.evaluate(&draft), false);
