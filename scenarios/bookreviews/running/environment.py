@@ -1,4 +1,4 @@
-"""What the example needs below cargo's target folder: the monolith's Python, its gRPC stubs, the filled database, the programs."""
+"""What the example needs below cargo's target folder: Python with gRPC stubs, the filled database, the programs."""
 import contextlib
 import fcntl
 import hashlib
