@@ -47,7 +47,7 @@ class Stack:
     def __init__(self, options):
         self.options = options
         self.children = []
-        self.binaries = self.filled = self.database = self.config = None
+        self.binaries = self.config = None
         # One start at a time: a folder whose lock is not yet held would look left over to another one.
         with locked(Path(tempfile.gettempdir()) / f"{PREFIX}starting.lock"):
             clear_left_over()
@@ -55,6 +55,8 @@ class Stack:
             # Held as long as this process lives: whoever can lock it knows that the folder is left over.
             self.lock = open(self.folder / "lock", "w")
             fcntl.flock(self.lock, fcntl.LOCK_EX)
+        # As it was at first, and as it is.
+        self.filled, self.database = self.folder / "filled.sqlite3", self.folder / "bookreviews.sqlite3"
         self.info = {"folder": str(self.folder), "pids": {"stack": os.getpid()}}
         self.info |= {"monolith_build": options.monolith_build, "api_build": options.api_build}
 
@@ -78,8 +80,7 @@ class Stack:
         self.binaries = target_dir() / options.profile
         if options.build or not all((self.binaries / package).exists() for package in packages):
             build(options.profile, packages)
-        self.filled = filled_database(python, stubs)
-        self.database = self.folder / "bookreviews.sqlite3"
+        filled_database(python, stubs, self.filled)
         shutil.copyfile(self.filled, self.database)
         moved = ",".join(config.MOVED) if options.step == "6" else ""
         env = python_env(

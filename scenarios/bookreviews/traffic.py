@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sends what front ends would send: some hundred seeded requests of several callers over kept-alive connections, at a steady pace.
+"""Sends what front ends would send: seeded requests of several callers over kept-alive connections, at a steady pace.
 
 First it walks the listings as a page would (books, their reviews, by following `next`), which tells it what there is; then
 everybody logs in. Then comes a shuffled list in which every review and every reviewer appears at least once whatever the
@@ -228,7 +228,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="another seed, another order and other repeats")
     parser.add_argument("--requests", type=int, default=400, help="about so many; never fewer than cover everything")
     parser.add_argument("--rate", type=float, default=80, help="requests a second, 0 for as fast as it goes")
-    parser.add_argument("--admin", metavar="URL", help="the tee's admin address: writes too, each while nothing is on its way")
+    parser.add_argument("--admin", metavar="URL", help="the tee's: writes too, each while nothing is on its way")
     parser.add_argument("--monolith", metavar="URL", help="one more user comes with a session that began there")
     options = parser.parse_args()
     client = run(options)

@@ -1,4 +1,4 @@
-"""What the example needs below cargo's target folder: the monolith's Python, its gRPC stubs, the filled database, the programs."""
+"""What the example needs below cargo's target folder: Python with gRPC stubs, the filled database, the programs."""
 import contextlib
 import fcntl
 import hashlib
@@ -81,8 +81,8 @@ def python_env(stubs, **more):
     }
 
 
-def filled_database(python, stubs):
-    """A database as `seed_data` fills it, made once per state of the monolith's code; to be copied, not to be used."""
+def filled_database(python, stubs, copy):
+    """Copies a database as `seed_data` fills it, which is made once per state of the monolith's code."""
     folder = target_dir() / "bookreviews"
     code = [file for file in sorted(MONOLITH.rglob("*.py")) if "tests" not in file.parts]
     database = folder / f"filled-{digest([MONOLITH / 'requirements.txt', *code])[:16]}.sqlite3"
@@ -95,7 +95,8 @@ def filled_database(python, stubs):
             env = python_env(stubs, BOOKREVIEWS_DB=str(unfinished))
             run([python, MONOLITH / "manage.py", "seed_data"], "filling the database", env=env)
             unfinished.rename(database)
-    return database
+        # Within the lock: a stack of other code removes this one.
+        shutil.copyfile(database, copy)
 
 
 def build(profile, packages):

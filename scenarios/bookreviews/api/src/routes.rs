@@ -79,10 +79,14 @@ impl Read {
     }
 }
 
-/// Answers a route that reads, or passes on what is none of ours.
+/// What the monolith's addresses do not spell is no address here either. It is not passed on: once a tee sends a whole route
+/// here, it would send that back.
+const NO_ADDRESS: Refusal = Refusal::NotFound("address");
+
+/// Answers a route that reads.
 async fn read(app: &App, request: Request<Body>, route: Option<Read>) -> Response<Body> {
     let Some(route) = route else {
-        return app.proxy.forward(app, request).await;
+        return refused(app, NO_ADDRESS);
     };
     match (&route, request.method()) {
         (_, &Method::GET) => {}
@@ -187,7 +191,7 @@ async fn by_reviewer_slash(State(app): Shared, segment: Segment, request: Reques
 /// Sends a client who forgot the slash to the address that has it, whatever the method, and with the query.
 async fn with_slash(app: &App, request: Request<Body>, path: Option<String>) -> Response<Body> {
     let Some(path) = path else {
-        return app.proxy.forward(app, request).await;
+        return refused(app, NO_ADDRESS);
     };
     let host = if app.faults.on(Fault::RedirectWrongHost) { "http://api.internal" } else { "" };
     let query = request.uri().query().filter(|query| !query.is_empty()).map(|query| format!("?{query}"));

@@ -89,8 +89,17 @@ async fn a_missing_slash_is_redirected_with_its_query() {
         let (head, _) = ask(&app, get(asked, "")).await;
         let found = head.headers.get("location").map_or("", |location| location.to_str().unwrap());
         assert_eq!(found, location, "{asked}");
-        // What is no address of ours is passed on, here to nobody.
-        assert_eq!(head.status, if location.is_empty() { 503 } else { 301 }, "{asked}");
+        assert_eq!(head.status, if location.is_empty() { 404 } else { 301 }, "{asked}");
+    }
+}
+
+/// A tee that has handed a route over sends everything under it here: passed on to the monolith behind the tee it would
+/// come back.
+#[tokio::test]
+async fn what_is_no_address_is_not_passed_on() {
+    let app = api_at(6, Worker::default(), &[]).await;
+    for target in ["review/abc", "review/+1", "book/abc/reviews/", "reviewer/-1/reviews/", "reviewer/%FF/reviews/"] {
+        assert_eq!(ask(&app, get(&format!("/api/{target}"), "")).await.0.status, StatusCode::NOT_FOUND, "{target}");
     }
 }
 
