@@ -2,9 +2,9 @@
 
 use super::{Context, Inconclusive, answers};
 use crate::compare::{Findings, Tallies, compare_bytes, compare_text, compare_trees};
-use crate::document::json::{Document, ParseError, ParseOptions, count_leaves, same_in_step};
+use crate::document::json::{Document, ParseError, ParseOptions, same_in_step};
 use crate::document::{DecodeError, Decoded, Media, decode};
-use crate::exchange::{Body, Chunks, Response};
+use crate::exchange::{Body, Response};
 use crate::rules::RuleSet;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 
@@ -42,7 +42,7 @@ impl Bodies<'_> {
             _ => return Compared::undecided(Inconclusive::Truncated),
         };
         if self.same_reading() && primary.same_bytes(candidate) {
-            return Compared { leaves: self.leaves_as_sent(primary), ..Compared::default() };
+            return Compared::default();
         }
         let cap = self.context.limits.decoded_bytes;
         let mine = decode(primary.contiguous(), &self.primary.headers, cap);
@@ -75,8 +75,7 @@ impl Bodies<'_> {
         tallies: &mut Tallies,
     ) -> Compared {
         if mine.media == theirs.media && mine.bytes == theirs.bytes && self.same_charset() {
-            let leaves = if mine.media == Media::Json { count_leaves([&*mine.bytes]) } else { 0 };
-            return Compared { leaves, ..Compared::default() };
+            return Compared::default();
         }
         if mine.media == Media::Json {
             return self.json(mine, theirs, findings, tallies);
@@ -90,17 +89,6 @@ impl Bodies<'_> {
             }
             _ => plain_bytes(findings, &mine.bytes, &theirs.bytes),
         }
-    }
-
-    /// Leaves of an equal JSON body that was sent uncompressed; 0 for any other.
-    fn leaves_as_sent(&self, body: &Chunks) -> u64 {
-        let headers = &self.primary.headers;
-        let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = essence.split(';').next().unwrap_or_default();
-        if headers.contains_key(CONTENT_ENCODING) || Media::of(essence) != Media::Json {
-            return 0;
-        }
-        count_leaves(body.iter().map(|part| &**part))
     }
 
     fn same_charset(&self) -> bool {

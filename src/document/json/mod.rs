@@ -5,7 +5,6 @@
 //! equal means between numbers); member order, whitespace and escapes do not count.
 
 mod hash;
-mod leaves;
 mod lockstep;
 mod number;
 mod parse;
@@ -16,7 +15,6 @@ mod tests;
 mod visit;
 
 pub use hash::Hasher;
-pub use leaves::count_leaves;
 pub use lockstep::same_in_step;
 pub use number::{Decimal, NumberKey};
 pub use scan::is_json_number;

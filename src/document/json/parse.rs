@@ -19,7 +19,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
     let mut parser = Parser {
         text,
         cursor: Cursor::new(text.as_bytes()),
-        nodes: Vec::with_capacity(text.len() / 16 + 1),
+        nodes: Vec::with_capacity(text.len() / 12 + 4),
         open: Vec::new(),
         seeds: Seeds::new(options.hash_key),
         depth: options.depth,
