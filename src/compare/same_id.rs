@@ -65,7 +65,7 @@ impl<'d> Walk<'_, 'd> {
             let holds = *forth.entry(claim.primary).or_insert(claim.candidate) == claim.candidate
                 && *back.entry(claim.candidate).or_insert(claim.primary) == claim.primary;
             if holds {
-                self.tallies.hit(claim.rule, 1);
+                self.tallies.hit(claim.rule, 0);
             } else {
                 self.report(&Task { detail: Some("same_id"), ..claim.task }, Kind::Value);
             }

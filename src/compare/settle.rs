@@ -42,10 +42,8 @@ impl Walk<'_, '_> {
         }
         if self.probing == 0 {
             let leaves = task.primary.map_or(1, |node| self.primary.leaves(node));
-            for (rule, first) in
-                used.into_iter().flatten().chain(accepted).zip(std::iter::once(true).chain(std::iter::repeat(false)))
-            {
-                self.tallies.hit(rule, if first { leaves } else { 0 });
+            for rule in used.into_iter().flatten().chain(accepted) {
+                self.tallies.hit(rule, if self.rules.hides(rule) { leaves } else { 0 });
             }
         }
         Settled::Equal

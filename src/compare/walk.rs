@@ -158,8 +158,9 @@ impl<'x, 'd> Walk<'x, 'd> {
                 _ => self.report(&task, Kind::Type),
             },
             (Some(_), None) => self.report(&task, Kind::Missing),
-            (None, Some(c)) => match acting.added().filter(|_| !task.element) {
-                Some(rule) if self.probing == 0 => self.tallies.hit(rule, self.candidate.leaves(c)),
+            (None, Some(_)) => match acting.added().filter(|_| !task.element) {
+                // Nothing of the primary's is hidden by what the candidate has beside it.
+                Some(rule) if self.probing == 0 => self.tallies.hit(rule, 0),
                 Some(_) => {}
                 None => self.report(&task, Kind::Added),
             },

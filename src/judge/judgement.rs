@@ -84,7 +84,8 @@ pub struct RuleUse {
     pub name: Arc<str>,
     /// Pairs of nodes that were equal only because of it.
     pub hits: u64,
-    /// Leaves that it hid from the comparison.
+    /// Leaves of the primary's document that it kept from being compared: by `ignore`, `shape` and `error_body`. What is
+    /// compared after a rewrite, as an instant or one to one is not hidden.
     pub hidden_leaves: u64,
 }
 

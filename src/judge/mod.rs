@@ -98,10 +98,11 @@ fn compare(
             headers.retain(|difference| difference.path == http::header::CONTENT_TYPE.as_str());
             let (mut hidden, mut unused) = (Findings::new(0), Tallies::new(rules.len()));
             let compared = if without_body { Compared::default() } else { bodies.compare(&mut hidden, &mut unused) };
+            let leaves = compared.leaves.max(1);
             if headers.len() < before || !hidden.is_empty() || compared.undecided.is_some() {
-                tallies.hit(rule, compared.leaves.max(1));
+                tallies.hit(rule, leaves);
             }
-            Compared::default()
+            Compared { leaves, ..Compared::default() }
         }
         None if without_body => Compared::default(),
         None => {

@@ -317,3 +317,35 @@ fn leaves_of_equal_bodies_count_as_those_of_walked_ones() {
     assert_eq!(of(r#"{"a":[1,"x,y"],"b":{}}"#, r#"{"b":{},"a":[1,"x,y"]}"#), 3);
     assert_eq!(of("", ""), 0);
 }
+
+#[test]
+fn only_what_is_not_compared_at_all_is_hidden() {
+    use crate::rules::{Rewrite, RuleKind, RuleSpec, SameId, Shape, SideChoice};
+    let rewrite = Rewrite { pattern: "^old/(.+)$".into(), with: "new/$1".into(), side: SideChoice::Primary };
+    let kinds = [
+        ("$.rewritten", RuleKind::Rewrite(rewrite), 0),
+        ("$.at", RuleKind::Timestamp { within_us: 1_000_000 }, 0),
+        ("$.id", RuleKind::SameId(SameId { space: "x".into() }), 0),
+        ("$.more", RuleKind::Added, 0),
+        ("$.token", RuleKind::Shape(Shape::SameType), 1),
+        ("$.gone", RuleKind::Ignore, 2),
+    ];
+    let spec = |(path, kind, _): &(&str, RuleKind, u64)| RuleSpec {
+        name: (*path).into(),
+        path: Some((*path).into()),
+        kind: kind.clone(),
+        reason: Some("a test".into()),
+        until_day: None,
+        of_route: false,
+    };
+    let rules = RuleSet::compile(&kinds.iter().map(spec).collect::<Vec<_>>()).unwrap();
+    let primary = r#"{"rewritten":"old/1","at":"2026-01-01T00:00:00Z","id":7,"token":"a","gone":[1,2]}"#;
+    let candidate =
+        r#"{"rewritten":"new/1","at":"2026-01-01T00:00:01Z","id":"x","token":"b","gone":[3,4],"more":{"a":1,"b":2}}"#;
+    let found = judged(primary, candidate, &rules);
+    assert_eq!(found.verdict, Verdict::Normalised, "{found:#?}");
+    let hidden: Vec<(&str, u64)> = found.rules.iter().map(|used| (&*used.name, used.hidden_leaves)).collect();
+    let mut expected: Vec<(&str, u64)> = kinds.iter().map(|(path, _, hidden)| (*path, *hidden)).collect();
+    expected.sort_unstable();
+    assert_eq!(hidden, expected);
+}

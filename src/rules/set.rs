@@ -196,6 +196,12 @@ impl RuleSet {
     pub fn name(&self, rule: RuleId) -> Option<&Arc<str>> {
         self.entries.get(rule.index()).map(|entry| &entry.name)
     }
+    /// True for rules by which values are not compared at all (`ignore`, `shape`, `error_body`). The others say how values are
+    /// compared: after a rewrite, as instants, within a tolerance, one to one.
+    pub fn hides(&self, rule: RuleId) -> bool {
+        let action = self.entries.get(rule.index()).map(|entry| &entry.action);
+        matches!(action, Some(Action::Ignore | Action::Shape(_) | Action::ErrorBody(_)))
+    }
     /// Starts a walk.
     pub fn walker(&self) -> Walker<'_> {
         Walker::new(&self.automaton, &self.entries)

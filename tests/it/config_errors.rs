@@ -47,6 +47,63 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: http://host:port, optionally with a base path (http://127.0.0.1:8000)",
     ),
     (
+        "a session that the candidate never gets to know",
+        "[mirror.session]\ncookie = \"sessionid\"\n",
+        "paritee.toml:4:10: mirror.session.cookie: nothing says how the candidate gets to know a session\n\
+         \u{20} |\n4 | cookie = \"sessionid\"\n  |          ^^^^^^^^^^^\n\
+         \u{20} = allowed: establish = [\"POST /api/login\"], bridge = \"POST /internal/session\", or both",
+    ),
+    (
+        "a bridge with a parameter",
+        "[mirror.session]\ncookie = \"s\"\nbridge = \"POST /s/{id}\"\n",
+        "paritee.toml:5:10: mirror.session.bridge: one request for every session: no host, no parameters\n\
+         \u{20} |\n5 | bridge = \"POST /s/{id}\"\n  |          ^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: `METHOD /path` at the candidate, without parameters (POST /internal/session)",
+    ),
+    (
+        "a log-in that is never mirrored",
+        "[mirror.session]\ncookie = \"s\"\nestablish = [\"POST /in\"]\n[[route]]\nmatch = \"POST /in\"\nmirror = \"never\"\n",
+        "paritee.toml:5:14: mirror.session.establish[1]: `POST /in` says mirror = \"never\", and this line mirrors it\n\
+         \u{20} |\n5 | establish = [\"POST /in\"]\n  |              ^^^^^^^^^^\n\
+         \u{20} = allowed: one of the two",
+    ),
+    (
+        "a class behind one that takes everybody",
+        "[[principal]]\nclass = \"all\"\n[[principal]]\nclass = \"staff\"\n",
+        "paritee.toml:6:9: principal[2].class: the class `staff` can never be reached: one before it takes everybody\n\
+         \u{20} |\n6 | class = \"staff\"\n  |         ^^^^^^^\n\
+         \u{20} = allowed: the class without `when` last",
+    ),
+    (
+        "a credential that stands in no way",
+        "[[principal]]\nclass = \"x\"\nwhen = { credential = \"reject\" }\n",
+        "paritee.toml:5:23: principal[1].when.credential: unknown value `reject`\n\
+         \u{20} |\n5 | when = { credential = \"reject\" }\n  |                       ^^^^^^^^\n\
+         \u{20} = did you mean `rejected`?\n\
+         \u{20} = allowed: none, accepted, rejected",
+    ),
+    (
+        "ids of another scope",
+        "[[rule]]\nname = \"id\"\npath = \"$.id\"\nsame_id = { space = \"book\", scope = \"run\" }\n",
+        "paritee.toml:6:37: rule[1].same_id.scope: the scope `run` is not in this version: ids map one to one within a \
+         document\n\
+         \u{20} |\n6 | same_id = { space = \"book\", scope = \"run\" }\n  |                                     ^^^^^\n\
+         \u{20} = allowed: document",
+    ),
+    (
+        "a cookie rule with a path",
+        "[[rule]]\nname = \"c\"\npath = \"$.a\"\nset_cookie = { primary = \"a\", candidate = \"b\" }\n",
+        "paritee.toml:5:8: rule[1].path: `set_cookie` acts on the Set-Cookie fields: remove the path\n\
+         \u{20} |\n5 | path = \"$.a\"\n  |        ^^^^^",
+    ),
+    (
+        "a cookie that is the same on both sides",
+        "[[rule]]\nname = \"c\"\nset_cookie = { primary = \"a\", candidate = \"a\" }\n",
+        "paritee.toml:5:14: rule[1].set_cookie: rule `c`: cookies of one name are compared as one without a rule\n\
+         \u{20} |\n5 | set_cookie = { primary = \"a\", candidate = \"a\" }\n  |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: { primary = \"sessionid\", candidate = \"session\", cleared_by = \"primary\" }",
+    ),
+    (
         "a percentage out of range",
         "[mirror]\npercent = 101\n",
         "paritee.toml:4:11: mirror.percent: this is not a percentage\n\
@@ -65,7 +122,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "[[rule]]\nname = \"r\"\npath = \"$.a\"\n",
         "paritee.toml:4:8: rule[1].name: the rule `r` says nothing about what it does\n\
          \u{20} |\n4 | name = \"r\"\n  |        ^^^\n\
-         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, error_body",
+         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, \
+         error_body, set_cookie",
     ),
     (
         "a rule that ignores without a reason",
@@ -79,7 +137,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "[[rule]]\nname = \"r\"\npath = \"$.a\"\nset = true\n",
         "paritee.toml:6:7: rule[1].set: the rule kind `set` is not in this version, and a rule must not fail to act silently\n\
          \u{20} |\n6 | set = true\n  |       ^^^^\n\
-         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, error_body",
+         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, \
+         error_body, set_cookie",
     ),
     (
         "a shape that is nearly one",

@@ -51,11 +51,13 @@ pub(super) struct Tally {
     evicted: AtomicU64,
 }
 
+type Known = LruCache<SessionKey, Arc<Session>>;
+
 /// Every session that the tee remembers.
 pub(super) struct Sessions {
     pub(super) config: config::Session,
     key: [u8; 32],
-    known: Mutex<LruCache<SessionKey, Arc<Session>>>,
+    known: Mutex<Known>,
     pub(super) tally: Tally,
 }
 
@@ -110,15 +112,16 @@ impl Sessions {
         if asked == Some(key) {
             return;
         }
-        match ticket.as_deref_mut().filter(|ticket| ticket.establishes) {
+        match ticket.filter(|ticket| ticket.establishes) {
             Some(ticket) => {
                 ticket.establishing = self.session(key).ask();
                 asked.into_iter().for_each(|key| self.forget(key));
             }
             // The session goes on under another name. With a bridge the new one is exchanged on its own.
             None if self.config.bridge.is_none() => {
-                let same = asked.and_then(|key| self.known.lock().pop(&key));
-                same.into_iter().for_each(|session| self.remember(key, session));
+                let mut known = self.known.lock();
+                let same = asked.and_then(|asked| known.pop(&asked));
+                same.into_iter().for_each(|session| self.remember(&mut known, key, session));
             }
             None => {}
         }
@@ -129,15 +132,16 @@ impl Sessions {
         SessionKey(u128::from_le_bytes(name))
     }
     fn session(&self, key: SessionKey) -> Arc<Session> {
-        if let Some(known) = self.known.lock().get(&key) {
-            return known.clone();
+        let mut known = self.known.lock();
+        if let Some(session) = known.get(&key) {
+            return session.clone();
         }
         let session = Session::new();
-        self.remember(key, session.clone());
+        self.remember(&mut known, key, session.clone());
         session
     }
-    fn remember(&self, key: SessionKey, session: Arc<Session>) {
-        if self.known.lock().push(key, session).is_some_and(|(other, _)| other != key) {
+    fn remember(&self, known: &mut Known, key: SessionKey, session: Arc<Session>) {
+        if known.push(key, session).is_some_and(|(other, _)| other != key) {
             self.tally.evicted.fetch_add(1, Relaxed);
         }
     }
