@@ -85,8 +85,8 @@ fn a_candidate_that_strips_markers_does_not_turn_one_request_into_many() {
     let ledger = tee.settled();
     adds_up(&ledger);
     let n = |path| number(&ledger, path);
-    // What the first copies brought back before the route was known to be passed on may have been copied once more.
-    assert!((100..=110).contains(&n("received")) && (100..=110).contains(&primary.count()), "{ledger}");
+    // What the first copies brought back before the route was known to be passed on may have been copied once more each.
+    assert!((100..=150).contains(&n("received")) && (100..=150).contains(&primary.count()), "{ledger}");
     assert_eq!(n("vacuous.proxied"), n("judged"), "{ledger}");
     assert!(n("not_mirrored.marked") >= 45, "{ledger}");
 }
