@@ -192,7 +192,7 @@ class Stack:
                 if not read:
                     return 0
                 *lines, given = (given + read).split(b"\n")
-                for line in lines:
+                for line in filter(bytes.strip, lines):
                     print(json.dumps(self.again(json.loads(line))), flush=True)
             for child in self.children:
                 if child.process.poll() is not None:

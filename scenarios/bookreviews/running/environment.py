@@ -75,8 +75,9 @@ def python_env(stubs, **more):
     return os.environ | {
         "PYTHONPATH": str(stubs),
         "PYTHONUNBUFFERED": "1",
-        # Compiled once, and beside no source.
+        # Compiled once, and beside no source, whatever the caller's own Python is told.
         "PYTHONPYCACHEPREFIX": str(target_dir() / "bookreviews" / "pycache"),
+        "PYTHONDONTWRITEBYTECODE": "",
         **more,
     }
 

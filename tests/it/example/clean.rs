@@ -26,7 +26,7 @@ fn finds_nothing(stack: &Stack, seed: u64, requests: u32) {
     let proxied = ledger["vacuous"]["proxied"].as_u64().unwrap_or(0);
     assert!(proxied > 0 && proxied <= marked, "what the API passes on proves nothing: {ledger}");
     for kind in ["anonymous", "user", "staff", "expired", "garbage"] {
-        assert!(summary["callers"][kind].as_u64() > Some(20), "seed {seed}: {kind} hardly asked: {summary}");
+        assert!(summary["callers"][kind].as_u64() > Some(15), "seed {seed}: {kind} hardly asked: {summary}");
     }
     assert!(summary["writes"].as_u64() >= Some(14), "{summary}");
     let [leaves, hidden] = ["leaves", "hidden"].map(|name| report["compared"][name].as_u64().expect("a figure"));
