@@ -80,10 +80,7 @@ fn exchange(primary: &str, candidate: &str) -> Exchange {
     let answer = |text: &str| Answer {
         outcome: Outcome::Answered(Response {
             status: StatusCode::OK,
-            headers: HeaderMap::from_iter([(
-                http::header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )]),
+            headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
             body: Body::from(text.as_bytes().to_vec()),
             trailers: None,
         }),
@@ -232,7 +229,10 @@ fn rows() -> Vec<Row> {
     let whole = || array(0..n);
     let head = array(std::iter::once(n + 7).chain(0..n));
     rows.push(Row { memory, ..row("100,000 elements, one more at the head".into(), whole(), head, 2.0, "mismatch") });
-    rows.push(Row { memory, ..row("100,000 elements, reversed".into(), whole(), array((0..n).rev()), 2.0, "mismatch") });
+    rows.push(Row {
+        memory,
+        ..row("100,000 elements, reversed".into(), whole(), array((0..n).rev()), 2.0, "mismatch")
+    });
     let other = array(n..2 * n);
     rows.push(Row { memory, ..row("100,000 elements, none in common".into(), whole(), other, 2.0, "mismatch") });
     rows
@@ -256,10 +256,7 @@ fn main() {
             without_rules = own_ns;
         }
         let shown = row.memory.map_or(String::new(), |_| format!("{memory:.1}x"));
-        println!(
-            "{:<46} {base_ns:>12.0} {own_ns:>12.0} {ratio:>7.3}x {:>7.2}x {shown:>8}",
-            row.name, row.at_most
-        );
+        println!("{:<46} {base_ns:>12.0} {own_ns:>12.0} {ratio:>7.3}x {:>7.2}x {shown:>8}", row.name, row.at_most);
         if ratio > row.at_most || row.memory.is_some_and(|most| memory > most) {
             broken.push(row.name.clone());
         }

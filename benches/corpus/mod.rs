@@ -55,8 +55,20 @@ fn record(at: usize, spelling: Spelling) -> Vec<String> {
         format!("\"helpful\":0.{:04}", n.below(9_000) + 1),
         format!("\"created_at\":\"2025-{:02}-{:02}T08:30:00+02:00\"", n.below(12) + 1, n.below(28) + 1),
         String::new(),
-        format!("\"reviewer\":{}", if at % 9 == 4 { "null".to_owned() } else { format!("{{\"id\":{},\"name\":\"u{}\"}}", n.below(99), n.below(99)) }),
-        format!("\"tags\":[\"{}\",\"{}\",true,{}]", WORDS[n.below(12) as usize], WORDS[n.below(12) as usize], n.below(1000)),
+        format!(
+            "\"reviewer\":{}",
+            if at % 9 == 4 {
+                "null".to_owned()
+            } else {
+                format!("{{\"id\":{},\"name\":\"u{}\"}}", n.below(99), n.below(99))
+            }
+        ),
+        format!(
+            "\"tags\":[\"{}\",\"{}\",true,{}]",
+            WORDS[n.below(12) as usize],
+            WORDS[n.below(12) as usize],
+            n.below(1000)
+        ),
     ];
     if spelling.reordered {
         nested.reverse();

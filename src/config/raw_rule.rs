@@ -27,6 +27,7 @@ pub(super) struct RawRule {
     pub(super) error_body: Option<Spanned<Vec<Spanned<i64>>>>,
     pub(super) same_id: Option<Spanned<RawSameId>>,
     pub(super) set_cookie: Option<Spanned<RawSetCookie>>,
+    pub(super) body: Option<Text>,
     // kinds that are specified but do not act yet: naming one is an error
     pub(super) set: Option<Spanned<toml::Value>>,
     pub(super) url: Option<Spanned<toml::Value>>,
@@ -34,7 +35,6 @@ pub(super) struct RawRule {
     pub(super) rename: Option<Spanned<toml::Value>>,
     pub(super) text: Option<Spanned<toml::Value>>,
     pub(super) decode: Option<Spanned<toml::Value>>,
-    pub(super) body: Option<Spanned<toml::Value>>,
 }
 
 /// `shape = "uuid"` or `shape = { pattern = "…" }`.

@@ -5,6 +5,7 @@ use super::raw::{OneOrMany, Text};
 use super::raw_rule::{RawFallback, RawNumber, RawRule, RawSameId, RawSetCookie, RawShape};
 use super::source::Source;
 use super::spelling;
+use crate::document::Media;
 use crate::rules::{
     ErrorBody, Fallback, NumberTolerance, Rewrite, RuleError, RuleKind, RuleSet, RuleSpec, SameId, SetCookie, Shape,
     SideChoice,
@@ -13,7 +14,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 const KINDS: &str = "one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, error_body, \
-                     set_cookie";
+                     set_cookie, body";
 const SHAPES: &[&str] = &["uuid", "timestamp", "number", "same_type"];
 
 /// Reads rules, and leaves out those that have expired, with a warning each.
@@ -79,6 +80,7 @@ fn allowed(error: &RuleError) -> &'static str {
         "added" => "a path that ends in a member's name, or in `*`",
         "same_id" => "{ space = \"book\" }: what is named; rules of one space share one map",
         "set_cookie" => "{ primary = \"sessionid\", candidate = \"session\", cleared_by = \"primary\" }",
+        "body" => "one `body` for a route and one for all: \"html\", \"xml\", \"json\", \"form\" or \"text\"",
         "error_body" => "a list of statuses from 400 to 599",
         "ignore" => "a path below `$`, and a reason",
         _ => "what docs/configuration.md says of this kind",
@@ -129,6 +131,7 @@ fn kinds(rule: &RawRule) -> Vec<(&'static str, Range<usize>)> {
         ("same_id", at(&rule.same_id)),
         ("error_body", at(&rule.error_body)),
         ("set_cookie", at(&rule.set_cookie)),
+        ("body", at(&rule.body)),
     ];
     all.into_iter().filter_map(|(name, span)| Some((name, span?))).collect()
 }
@@ -142,7 +145,6 @@ fn refuse_later_kinds(source: &Source<'_>, rule: &RawRule) -> Result<(), ConfigE
         ("rename", &rule.rename),
         ("text", &rule.text),
         ("decode", &rule.decode),
-        ("body", &rule.body),
     ];
     match later.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?.span()))) {
         Some((name, span)) => {
@@ -180,7 +182,10 @@ fn spec(source: &Source<'_>, rule: &RawRule, of_route: bool) -> Result<RuleSpec,
         (RuleKind::SetCookie(_), Some(_), Some(path)) => {
             return Err(source.error(path.span(), "`set_cookie` acts on the Set-Cookie fields: remove the path"));
         }
-        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_), ..) | (_, Some(_), _) => {}
+        (RuleKind::Body(_), Some(_), Some(path)) => {
+            return Err(source.error(path.span(), "`body` acts on whole bodies: remove the path"));
+        }
+        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_) | RuleKind::Body(_), ..) | (_, Some(_), _) => {}
         (_, None, _) => {
             let message = format!("the rule `{name}` needs a `path`");
             return Err(source
@@ -254,6 +259,9 @@ fn kind(source: &Source<'_>, rule: &RawRule) -> Result<RuleKind, ConfigError> {
     }
     if let Some(set_cookie) = &rule.set_cookie {
         return set_cookie_kind(source, set_cookie.get_ref());
+    }
+    if let Some(body) = &rule.body {
+        return body_kind(source, body);
     }
     match &rule.error_body {
         Some(list) => error_body_kind(source, list),
@@ -346,6 +354,15 @@ fn set_cookie_kind(source: &Source<'_>, raw: &RawSetCookie) -> Result<RuleKind, 
     let cleared_by = raw.cleared_by.as_ref().map(|text| side(source, text, false)).transpose()?;
     let (primary, candidate) = (source.expand(&raw.primary)?, source.expand(&raw.candidate)?);
     Ok(RuleKind::SetCookie(SetCookie { primary, candidate, cleared_by }))
+}
+
+fn body_kind(source: &Source<'_>, body: &Text) -> Result<RuleKind, ConfigError> {
+    const READINGS: [Media; 5] = [Media::Html, Media::Xml, Media::Json, Media::Form, Media::Text];
+    let word = source.expand(body)?;
+    READINGS.into_iter().find(|media| media.as_str() == word).map(RuleKind::Body).ok_or_else(|| {
+        let error = source.error(body.span(), format!("bodies are not read as `{word}`"));
+        error.near(&word, READINGS.iter().map(|media| media.as_str())).allowing("html, xml, json, form, text")
+    })
 }
 
 fn error_body_kind(source: &Source<'_>, list: &Spanned<Vec<Spanned<i64>>>) -> Result<RuleKind, ConfigError> {

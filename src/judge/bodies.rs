@@ -3,7 +3,7 @@
 use super::{Context, Inconclusive, answers};
 use crate::compare::{Findings, Tallies, compare_bytes, compare_text, compare_trees};
 use crate::document::json::{Document, ParseError, ParseOptions, count_leaves, same_in_step};
-use crate::document::{DecodeError, Decoded, Media, decode};
+use crate::document::{DecodeError, Decoded, Media, canonical_pair, count_tags, decode_as};
 use crate::exchange::{Body, Chunks, Response};
 use crate::rules::RuleSet;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
@@ -45,8 +45,9 @@ impl Bodies<'_> {
             return Compared { leaves: self.leaves_as_sent(primary), ..Compared::default() };
         }
         let cap = self.context.limits.decoded_bytes;
-        let mine = decode(primary.contiguous(), &self.primary.headers, cap);
-        let theirs = decode(candidate.contiguous(), &self.candidate.headers, cap);
+        let reading = self.rules.body().map(|(_, media)| media);
+        let mine = decode_as(primary.contiguous(), &self.primary.headers, cap, reading);
+        let theirs = decode_as(candidate.contiguous(), &self.candidate.headers, cap, reading);
         match (mine, theirs) {
             (Err(DecodeError::TooLarge), _) | (_, Err(DecodeError::TooLarge)) => {
                 Compared::undecided(Inconclusive::TooLarge)
@@ -75,11 +76,26 @@ impl Bodies<'_> {
         tallies: &mut Tallies,
     ) -> Compared {
         if mine.media == theirs.media && mine.bytes == theirs.bytes && self.same_charset() {
-            let leaves = if mine.media == Media::Json { count_leaves([&*mine.bytes]) } else { 0 };
+            let leaves = match mine.media {
+                Media::Json => count_leaves([&*mine.bytes]),
+                media => about_leaves(media, [&*mine.bytes]),
+            };
             return Compared { leaves, ..Compared::default() };
         }
-        if mine.media == Media::Json {
-            return self.json(mine, theirs, findings, tallies);
+        if let Some((rule, media)) = self.rules.body()
+            && (mine.named != media || theirs.named != media)
+        {
+            tallies.hit(rule, 0);
+        }
+        match (mine.media, theirs.media) {
+            (Media::Json, _) => return self.json(mine, theirs, findings, tallies),
+            // the wrong type over what may be the right document is told by its header
+            (Media::Html | Media::Xml | Media::Form, other)
+                if other == mine.media || matches!(other, Media::Text | Media::None) =>
+            {
+                return self.tree(mine, theirs, findings, tallies);
+            }
+            _ => {}
         }
         match (&mine.text, &theirs.text) {
             (Some(mine), Some(theirs)) => {
@@ -92,15 +108,19 @@ impl Bodies<'_> {
         }
     }
 
-    /// Leaves of an equal JSON body that was sent uncompressed; 0 for any other.
+    /// Leaves of an equal body that was sent uncompressed; 0 for what is no tree, or compressed.
     fn leaves_as_sent(&self, body: &Chunks) -> u64 {
         let headers = &self.primary.headers;
         let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = essence.split(';').next().unwrap_or_default();
-        if headers.contains_key(CONTENT_ENCODING) || Media::of(essence) != Media::Json {
+        if headers.contains_key(CONTENT_ENCODING) {
             return 0;
         }
-        count_leaves(body.iter().map(|part| &**part))
+        let parts = body.iter().map(|part| &**part);
+        match Media::of(essence) {
+            Media::Json => count_leaves(parts),
+            media => about_leaves(media, parts),
+        }
     }
 
     fn same_charset(&self) -> bool {
@@ -120,6 +140,46 @@ impl Bodies<'_> {
         }
         let options = ParseOptions { depth: self.context.limits.depth, hash_key: self.context.hash_key };
         let (primary, candidate) = (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options));
+        let named = theirs.media == Media::Json;
+        self.parsed(primary, candidate, (mine, theirs, named), findings, tallies)
+    }
+
+    /// Markup and forms: both as canonical text, which is the same text where they are the same document.
+    fn tree(
+        &self,
+        mine: &Decoded<'_>,
+        theirs: &Decoded<'_>,
+        findings: &mut Findings,
+        tallies: &mut Tallies,
+    ) -> Compared {
+        let media = mine.media;
+        let named = theirs.media == media;
+        // what is malformed in its charset is no XML; browsers make something of the others, which only bytes tell apart
+        if media != Media::Xml && (mine.text.is_none() || theirs.text.is_none()) {
+            return plain_bytes(findings, &mine.bytes, &theirs.bytes);
+        }
+        let texts = [mine.text.as_deref(), theirs.text.as_deref()];
+        let [primary, candidate] = canonical_pair(media, texts, self.context.limits.depth);
+        if let (Ok(primary), Ok(candidate)) = (&primary, &candidate)
+            && primary == candidate
+        {
+            return Compared { leaves: count_leaves([primary.as_bytes()]), ..Compared::default() };
+        }
+        // each level of elements is two of its text, and what was too deep is so already
+        let options = ParseOptions { depth: usize::MAX, hash_key: self.context.hash_key };
+        let (primary, candidate) = (markup(&primary, &options), markup(&candidate, &options));
+        self.parsed(primary, candidate, (mine, theirs, named), findings, tallies)
+    }
+
+    /// Compares two documents, or tells which of them is none. `named` says that the candidate's type promised one.
+    fn parsed(
+        &self,
+        primary: Result<Document<'_>, ParseError>,
+        candidate: Result<Document<'_>, ParseError>,
+        (mine, theirs, named): (&Decoded<'_>, &Decoded<'_>, bool),
+        findings: &mut Findings,
+        tallies: &mut Tallies,
+    ) -> Compared {
         match (primary, candidate) {
             (Ok(primary), Ok(candidate)) => {
                 let walked = compare_trees(&primary, &candidate, self.rules, self.context.hash_key, findings, tallies);
@@ -127,7 +187,7 @@ impl Bodies<'_> {
             }
             // a document too deep on one side and broken on the other is still broken
             (Ok(_) | Err(ParseError::TooDeep { .. }), Err(error @ ParseError::Syntax { .. })) => {
-                if theirs.media == Media::Json {
+                if named {
                     unparseable(findings, true, &error.to_string())
                 } else {
                     plain_bytes(findings, &mine.bytes, &theirs.bytes)
@@ -144,6 +204,22 @@ impl Bodies<'_> {
             }
             (Err(_), Err(_)) => plain_bytes(findings, &mine.bytes, &theirs.bytes),
         }
+    }
+}
+
+fn markup<'a>(text: &'a Result<String, ParseError>, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
+    match text {
+        Ok(text) => Document::parse(text.as_bytes(), options).map(Document::as_markup),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+/// About how many leaves a body has that is not read as a tree.
+fn about_leaves<'a>(media: Media, parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    match media {
+        Media::Html | Media::Xml => count_tags(parts),
+        Media::Form => parts.into_iter().map(|part| memchr::memchr_iter(b'=', part).count() as u64).sum(),
+        _ => 0,
     }
 }
 

@@ -13,13 +13,14 @@
 //! 7. `unordered` or `key` say how an array's elements are matched (they are one kind: one of them per place);
 //! 8. `added` allows a member that only the candidate has.
 //!
-//! `set_cookie` acts on the Set-Cookie fields alone.
+//! `set_cookie` acts on the Set-Cookie fields alone; `body` says how bodies are read, before there is a tree.
 //!
 //! Of two rules of one kind at one place the more specific acts: a route's own before a general one, then fewer `..`, fewer
 //! `*`, more names. A tie is refused when the set is compiled.
 
 mod added;
 mod automaton;
+mod body;
 mod error_body;
 mod fallback;
 mod ignore;

@@ -4,7 +4,8 @@ use super::automaton::{Automaton, Walker};
 use super::selector::{Selector, Specificity};
 use super::value::Operand;
 use super::{RuleError, RuleKind, RuleSpec, SetCookie, SideChoice};
-use super::{added, error_body, fallback, ignore, key, number, rewrite, same_id, set_cookie, shape, timestamp};
+use super::{added, body, error_body, fallback, ignore, key, number, rewrite, same_id, set_cookie, shape, timestamp};
+use crate::document::Media;
 use crate::document::json::{Document, NodeId};
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub(super) enum Action {
     SameId(u32),
     ErrorBody(Vec<u16>),
     SetCookie(SetCookie),
+    Body(Media),
 }
 
 /// A compiled rule.
@@ -151,6 +153,7 @@ impl RuleSet {
         let mut entries: Vec<Entry> = Vec::with_capacity(specs.len());
         let mut selectors: Vec<Option<Selector>> = Vec::with_capacity(specs.len());
         let spaces = spaces(specs);
+        body::check(specs)?;
         for (at, spec) in specs.iter().enumerate() {
             let (entry, selector) = compile_one(spec, &spaces)?;
             for ((other, theirs), path) in entries.iter().zip(&selectors).zip(specs) {
@@ -210,6 +213,14 @@ impl RuleSet {
     pub fn error_body(&self, status: u16) -> Option<RuleId> {
         let acts = |entry: &Entry| matches!(&entry.action, Action::ErrorBody(statuses) if statuses.contains(&status));
         self.entries.iter().position(acts).map(|at| RuleId(at as u32))
+    }
+    /// The rule that says how bodies are read, and how; a route's own before a general one.
+    pub fn body(&self) -> Option<(RuleId, Media)> {
+        let bodies = self.entries.iter().enumerate().filter_map(|(at, entry)| match entry.action {
+            Action::Body(media) => Some((entry.weight.0, RuleId(at as u32), media)),
+            _ => None,
+        });
+        bodies.max_by_key(|(of_route, ..)| *of_route).map(|(_, rule, media)| (rule, media))
     }
     /// The rules by which two cookies are compared as one, in order.
     pub fn cookies(&self) -> impl Iterator<Item = (RuleId, &SetCookie)> {
@@ -312,7 +323,7 @@ fn compile_one(spec: &RuleSpec, spaces: &[&str]) -> Result<(Entry, Option<Select
         None => None,
     };
     let at = match (&spec.kind, &selector) {
-        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_), _) => &Selector { segments: Vec::new() },
+        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_) | RuleKind::Body(_), _) => &Selector { segments: Vec::new() },
         (_, Some(selector)) => selector,
         (_, None) => {
             return Err(error(spec, "path", "this kind acts on places; give a path such as `$.a`".into(), None));
@@ -362,6 +373,7 @@ fn compile_one(spec: &RuleSpec, spaces: &[&str]) -> Result<(Entry, Option<Select
             set_cookie::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;
             (Action::SetCookie(rule.clone()), Vec::new())
         }
+        RuleKind::Body(media) => (Action::Body(*media), Vec::new()),
         RuleKind::ErrorBody(rule) => {
             error_body::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;
             (Action::ErrorBody(rule.statuses.clone()), Vec::new())

@@ -89,6 +89,10 @@ fn spell_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
             put(&rule.candidate);
             put(rule.cleared_by.map_or("-", side));
         }
+        RuleKind::Body(media) => {
+            put("body");
+            put(media.as_str());
+        }
         RuleKind::ErrorBody(rule) => {
             put("error_body");
             let mut statuses = rule.statuses.clone();

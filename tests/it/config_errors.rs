@@ -123,7 +123,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "paritee.toml:4:8: rule[1].name: the rule `r` says nothing about what it does\n\
          \u{20} |\n4 | name = \"r\"\n  |        ^^^\n\
          \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, \
-         error_body, set_cookie",
+         error_body, set_cookie, body",
     ),
     (
         "a rule that ignores without a reason",
@@ -138,7 +138,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "paritee.toml:6:7: rule[1].set: the rule kind `set` is not in this version, and a rule must not fail to act silently\n\
          \u{20} |\n6 | set = true\n  |       ^^^^\n\
          \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, \
-         error_body, set_cookie",
+         error_body, set_cookie, body",
     ),
     (
         "a shape that is nearly one",
