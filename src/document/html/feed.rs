@@ -184,7 +184,7 @@ mod tests {
         for (tag, count) in [
             ("<a", 0),
             ("<a b", 1),
-            ("<a b c=d e = f", 4),
+            ("<a b c=d e = f", 3),
             ("<a b=\"c d e\" f='g h'i/j", 4),
             ("<a b=\"x y z w", 1),
             ("<a =b c==d", 2),
