@@ -132,14 +132,14 @@ impl Walk<'_, '_> {
 }
 
 /// What is left of two arrays between their equal ends.
-struct Middle<'m, 'd> {
-    primary: &'m Document<'d>,
-    candidate: &'m Document<'d>,
-    mine: &'m [NodeId],
-    theirs: &'m [NodeId],
+pub(super) struct Middle<'m, 'd> {
+    pub(super) primary: &'m Document<'d>,
+    pub(super) candidate: &'m Document<'d>,
+    pub(super) mine: &'m [NodeId],
+    pub(super) theirs: &'m [NodeId],
     keys_p: &'m [u128],
     keys_c: &'m [u128],
-    approximate: bool,
+    pub(super) approximate: bool,
 }
 
 impl Middle<'_, '_> {
@@ -254,7 +254,7 @@ impl Middle<'_, '_> {
         }
         let known: std::collections::HashSet<&u128> = b.iter().collect();
         if !a.iter().any(|key| known.contains(key)) {
-            return pairs.extend(zip(p, c, 0));
+            return self.pair_alike(p, c, pairs);
         }
         if a.len() + b.len() > GAP {
             self.approximate = true;
@@ -264,17 +264,17 @@ impl Middle<'_, '_> {
         for op in similar::capture_diff_slices(Algorithm::Myers, a, b) {
             if let DiffOp::Equal { old_index, new_index, len } = op {
                 let (at_p, at_c) = (p.start + old_index, c.start + new_index);
-                pairs.extend(zip(from_p..at_p, from_c..at_c, 0));
+                self.pair_alike(from_p..at_p, from_c..at_c, pairs);
                 pairs.extend((0..len).map(|i| (Some(at_p + i), Some(at_c + i), None)));
                 (from_p, from_c) = (at_p + len, at_c + len);
             }
         }
-        pairs.extend(zip(from_p..p.end, from_c..c.end, 0));
+        self.pair_alike(from_p..p.end, from_c..c.end, pairs);
     }
 }
 
 /// Pairs by position; what one side has more of stays alone.
-fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: usize) -> Vec<Pair> {
+pub(super) fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: usize) -> Vec<Pair> {
     let both = p.len().min(c.len());
     let pairs = (0..both).map(|i| (Some(p.start + i + shift), Some(c.start + i + shift), None));
     let mine = (p.start + both..p.end).map(|at| (Some(at + shift), None, None));

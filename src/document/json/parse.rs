@@ -27,7 +27,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
         names: Vec::new(),
     };
     match parser.document() {
-        Ok(()) => Ok(Document { text, nodes: parser.nodes, offset }),
+        Ok(()) => Ok(Document { text, nodes: parser.nodes, offset, markup: false }),
         Err(Stop::TooDeep) => Err(ParseError::TooDeep { offset: parser.cursor.at + offset, limit: options.depth }),
         Err(Stop::Syntax(message)) => Err(ParseError::Syntax { offset: parser.cursor.at + offset, message }),
     }
