@@ -148,6 +148,27 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: trim, collapse, case, nfc, crlf",
     ),
     (
+        "a reading that there is not",
+        "[[rule]]\nname = \"r\"\nbody = \"htm\"\n",
+        "paritee.toml:5:8: rule[1].body: bodies are not read as `htm`\n\
+         \u{20} |\n5 | body = \"htm\"\n  |        ^^^^^\n\
+         \u{20} = did you mean `html`?\n\
+         \u{20} = allowed: html, xml, json, form, text",
+    ),
+    (
+        "a reading of a place",
+        "[[rule]]\nname = \"r\"\npath = \"$.a\"\nbody = \"html\"\n",
+        "paritee.toml:5:8: rule[1].path: `body` acts on whole bodies: remove the path\n\
+         \u{20} |\n5 | path = \"$.a\"\n  |        ^^^^^",
+    ),
+    (
+        "two readings of all bodies",
+        "[[rule]]\nname = \"r\"\nbody = \"html\"\n[[rule]]\nname = \"s\"\nbody = \"xml\"\n",
+        "paritee.toml:8:8: rule[2].body: rule `s`: another rule says already how these bodies are read\n\
+         \u{20} |\n8 | body = \"xml\"\n  |        ^^^^^\n\
+         \u{20} = allowed: one `body` for a route and one for all: \"html\", \"xml\", \"json\", \"form\" or \"text\"",
+    ),
+    (
         "a shape that is nearly one",
         "[[route]]\nmatch = \"GET /a\"\n[[route.rule]]\nname = \"r\"\npath = \"$.a\"\nshape = \"uid\"\n",
         "paritee.toml:8:9: route[1].rule[1].shape: `uid` is not a shape\n\

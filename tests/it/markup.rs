@@ -208,28 +208,28 @@ proptest! {
 fn hostile_bodies_end_in_time() {
     let many = |text: &str, n: usize| text.repeat(n);
     let numbered = |n: usize, text: fn(usize) -> String| (0..n).map(text).collect::<String>();
-    let mib = 1 << 20;
+    let much = 1 << 18;
     let bodies: Vec<(&str, String)> = vec![
         ("text/html", many("<div>", 10_000)),
-        ("text/html", many("<div>", 990) + &many("<p>x", mib / 4)),
-        ("text/html", many("<div>", 990) + &many("</x>", mib / 4)),
+        ("text/html", many("<div>", 990) + &many("<p>x", much / 4)),
+        ("text/html", many("<div>", 990) + &many("</x>", much / 4)),
         ("text/html", format!("<a{}", numbered(200_000, |n| format!(" a{n}")))),
-        ("text/html", format!("<p>{}{}", numbered(900, |n| format!("<b a{n}>")), many("<p>x", mib / 4))),
-        ("text/html", many("<table><td>", mib / 11)),
-        ("text/html", many("<b><a><i></b>", mib / 13)),
-        ("text/html", many("<select><option>", mib / 16)),
-        ("text/html", many("<p a='", mib / 6)),
-        ("text/html", many("&amp", mib / 4)),
-        ("text/html", many("<!--", mib / 4)),
-        ("text/html", many("\0", mib)),
-        ("text/html", many("x<b> </b> ", mib / 10)),
-        ("text/html", numbered(mib / 16, |n| format!("<body a{n}>"))),
+        ("text/html", format!("<p>{}{}", numbered(900, |n| format!("<b a{n}>")), many("<p>x", much / 4))),
+        ("text/html", many("<table><td>", much / 11)),
+        ("text/html", many("<b><a><i></b>", much / 13)),
+        ("text/html", many("<select><option>", much / 16)),
+        ("text/html", many("<p a='", much / 6)),
+        ("text/html", many("&amp", much / 4)),
+        ("text/html", many("<!--", much / 4)),
+        ("text/html", many("\0", much)),
+        ("text/html", many("x<b> </b> ", much / 10)),
+        ("text/html", numbered(much / 16, |n| format!("<body a{n}>"))),
         ("text/xml", many("<a>", 10_000) + &many("</a>", 10_000)),
         ("text/xml", many("<a>", 20_000)),
         ("text/xml", many("<a xmlns='urn:x'>", 9_999) + &many("</a>", 9_999)),
         ("text/xml", format!("<a{}/>", numbered(100_000, |n| format!(" a{n}='{n}'")))),
-        ("text/xml", format!("<a>{}</a>", many("&amp;", mib / 5))),
-        ("text/xml", format!("<a>{}</a>", many("<?p?>", mib / 5))),
+        ("text/xml", format!("<a>{}</a>", many("&amp;", much / 5))),
+        ("text/xml", format!("<a>{}</a>", many("<?p?>", much / 5))),
         (
             "text/xml",
             format!(
@@ -237,8 +237,8 @@ fn hostile_bodies_end_in_time() {
                 numbered(30, |n| format!("<!ENTITY a{} \"&a{n};&a{n};\">", n + 1))
             ),
         ),
-        ("application/x-www-form-urlencoded", numbered(mib / 8, |n| format!("a{n}&"))),
-        ("application/x-www-form-urlencoded", many("a&", mib / 2)),
+        ("application/x-www-form-urlencoded", numbered(much / 8, |n| format!("a{n}&"))),
+        ("application/x-www-form-urlencoded", many("a&", much / 2)),
     ];
     for (media, body) in &bodies {
         let started = Instant::now();
@@ -247,7 +247,7 @@ fn hostile_bodies_end_in_time() {
             (judged(media, body.as_bytes(), other.as_bytes()), judged(media, other.as_bytes(), body.as_bytes()));
         let head: String = body.chars().take(40).collect();
         assert_eq!(there.verdict, back.verdict, "{media} {head}");
-        assert!(started.elapsed() < Duration::from_secs(40), "{media} {head}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{media} {head}: {:?}", started.elapsed());
     }
 }
 
