@@ -43,11 +43,7 @@ struct Collapse {
 impl Collapse {
     fn enter(&mut self, tree: &mut Tree, at: u32) {
         match tree.node_mut(at).map(|node| &mut node.data) {
-            Some(Data::Text(text)) if self.exact > 0 => {
-                if !text.is_empty() {
-                    self.line = WITHIN;
-                }
-            }
+            Some(Data::Text(text)) if self.exact > 0 && !text.is_empty() => self.line = WITHIN,
             Some(Data::Text(text)) => {
                 *text = collapsed(text, self.line.empty || self.line.space != NONE);
                 if !text.is_empty() {
