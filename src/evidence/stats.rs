@@ -82,7 +82,7 @@ pub(super) fn upper_bound(k: u64, n: u64, level: f64) -> f64 {
     if n == 0 || k >= n {
         return 1.0;
     }
-    root(|p| (1.0 - level) - at_least(k + 1, n, p)).max(0.0).min(1.0)
+    root(|p| (1.0 - level) - at_least(k + 1, n, p))
 }
 
 /// Where a function of a rate changes its sign, by bisection.
