@@ -1,18 +1,18 @@
 //! `paritee diff`: two answers out of files, judged as the tee judges.
 
 use super::failure::Failure;
-use super::message::{self, Content};
-use super::{Exit, out};
+use super::{Exit, out, sides};
+use crate::compare;
 use crate::config::{Config, Flags, RouteIndex, load};
-use crate::document::json::{Document, ParseOptions};
+use crate::document::json::{Document, ParseError, ParseOptions};
+use crate::document::{DecodeError, Decoded, Media, decode};
 use crate::exchange::{
     Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route,
 };
-use crate::judge::{Context, Limits, Verdict, judge};
-use crate::report::{build, json, table};
+use crate::judge::{Context, Verdict, judge};
+use crate::report::{DiffView, build, diff, json, patch};
 use crate::rules::RuleSet;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use std::io::Read;
+use http::{HeaderMap, HeaderValue, Method};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,10 +20,8 @@ const EXAMPLES: &str = "Each file is a body, or a whole HTTP/1 message as `curl 
 Examples:\n  \
     paritee diff old.json new.json\n  \
     paritee diff old.http new.http --config paritee.toml --route 'GET /api/review/{id}'\n  \
-    curl -s http://127.0.0.1:9000/api/review/7 | paritee diff old.json - --format json";
-
-/// Longer files are refused: the judge would call them too large.
-const MOST_BYTES: u64 = 64 << 20;
+    curl -s http://127.0.0.1:9000/api/review/7 | paritee diff old.json - --format json\n  \
+    paritee diff old.json new.json --format patch > old-to-new.json";
 
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
@@ -49,15 +47,16 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
+    /// What differs, for people
     Text,
+    /// The judgement as data
     Json,
+    /// An RFC 6902 patch that turns the primary's JSON into the candidate's, whatever the rules
+    Patch,
 }
 
 /// Runs `diff`.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    if args.primary == Path::new("-") && args.candidate == Path::new("-") {
-        return Err(Failure::usage("standard input can be one side only"));
-    }
     let config = match &args.config {
         Some(file) => Some(load(Some(file), &Flags::default())?),
         None => None,
@@ -69,9 +68,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
             let rules = declared.map_or_else(|| config.general_rules.clone(), |at| config.routes.get(at).rules.clone());
             (rules, config.context.clone())
         }
-        None => (Arc::new(RuleSet::default()), Arc::new(Context::default())),
+        None => (Arc::new(RuleSet::default()), Arc::new(Context { hash_key: random_key()?, ..Context::default() })),
     };
-    let (primary, candidate) = answers(args)?;
+    let (primary, candidate) = sides::read(&args.primary, &args.candidate, args.content_type.as_ref())?;
     let exchange = Exchange {
         id: ExchangeId(0),
         received_at_ms: 0,
@@ -89,14 +88,22 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let judgement = judge(&exchange, &rules, &context);
     let view = build::diff(&judgement);
     match args.format {
-        Format::Text => out::print(|out| table::diff(out, &view))?,
+        Format::Text => print_text(args, &exchange, &context, &view)?,
         Format::Json => out::print_raw(|out| json::write(out, &view))?,
+        Format::Patch => print_patch(args, &exchange, &context)?,
     }
     Ok(match judgement.verdict {
         Verdict::Match | Verdict::Normalised => Exit::Ok,
         Verdict::Mismatch => Exit::Mismatch,
         Verdict::Inconclusive(_) | Verdict::Vacuous(_) => Exit::Nothing,
     })
+}
+
+/// Whoever wrote the files must not know the key of the hashes.
+fn random_key() -> Result<u64, Failure> {
+    let mut key = [0; 8];
+    getrandom::fill(&mut key).map_err(|error| Failure::could_not_run(format!("no randomness: {error}")))?;
+    Ok(u64::from_ne_bytes(key))
 }
 
 /// The route as declared, with a method and a target that belong to it.
@@ -122,68 +129,68 @@ fn route(text: Option<&str>, config: Option<&Config>) -> Result<(Route, Method, 
     Err(Failure::usage(format!("no [[route]] of the config is `{text}`{hint}")))
 }
 
-fn answers(args: &Args) -> Result<(Outcome, Outcome), Failure> {
-    let read = |path: &Path| {
-        let bytes = bytes(path)?;
-        message::read(bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+/// Prints what differs, with what it stands in where the bodies tell.
+fn print_text(args: &Args, exchange: &Exchange, context: &Context, view: &DiffView) -> Result<(), Failure> {
+    let name = |path: &Path| match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     };
-    match (read(&args.primary)?, read(&args.candidate)?) {
-        (Content::Message(primary), Content::Message(candidate)) => Ok((*primary, *candidate)),
-        (Content::Body(primary), Content::Body(candidate)) => {
-            let by_name = |path: &Path| by_extension(path).map(HeaderValue::from_static);
-            let (of_primary, of_candidate) = match &args.content_type {
-                Some(given) => (given.clone(), given.clone()),
-                None => {
-                    let (p, c) = (by_name(&args.primary), by_name(&args.candidate));
-                    let looked = || HeaderValue::from_static(by_look(&primary));
-                    let p_or_c = p.clone().or(c.clone()).unwrap_or_else(looked);
-                    (p.unwrap_or_else(|| p_or_c.clone()), c.unwrap_or(p_or_c))
-                }
-            };
-            Ok((bare(primary, of_primary), bare(candidate, of_candidate)))
-        }
-        _ => Err(Failure::usage("one file is a whole HTTP message and the other a bare body: give both alike")),
+    let names = [name(&args.primary), name(&args.candidate)];
+    let layout = diff::Layout { names: [&names[0], &names[1]], width: out::width(), colour: out::colour() };
+    let print = |bodies| out::print(|out| diff::write(out, view, bodies, &layout));
+    let (primary, candidate) = (exchange.primary.outcome.response(), exchange.candidate.outcome.response());
+    let (Some(Ok(mine)), Some(Ok(theirs))) =
+        (primary.map(|side| decoded_body(side, context)), candidate.map(|side| decoded_body(side, context)))
+    else {
+        return print(diff::Bodies::Unknown);
+    };
+    if mine.media == Media::Json {
+        let options = ParseOptions::new(context.limits.depth, context.hash_key);
+        return match (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options)) {
+            (Ok(mine), Ok(theirs)) => print(diff::Bodies::Json(&mine, &theirs)),
+            _ => print(diff::Bodies::Unknown),
+        };
+    }
+    match (&mine.text, &theirs.text) {
+        (Some(mine), Some(theirs)) => print(diff::Bodies::Text(mine, theirs)),
+        _ => print(diff::Bodies::Unknown),
     }
 }
 
-fn bare(body: Vec<u8>, content_type: HeaderValue) -> Outcome {
-    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
-    Outcome::Answered(Response { status: StatusCode::OK, headers, body: Body::from(body), trailers: None })
+/// Prints the patch from the one raw body to the other; what is not JSON cannot be patched.
+fn print_patch(args: &Args, exchange: &Exchange, context: &Context) -> Result<(), Failure> {
+    let mine = decoded(&args.primary, &exchange.primary.outcome, context)?;
+    let theirs = decoded(&args.candidate, &exchange.candidate.outcome, context)?;
+    let (primary, candidate) = (document(&args.primary, &mine, context)?, document(&args.candidate, &theirs, context)?);
+    let operations = compare::patch(&primary, &candidate).map_err(|error| {
+        let file = if error.of_candidate { &args.candidate } else { &args.primary };
+        Failure::usage(format!("{}: {error}", file.display()))
+    })?;
+    out::print_raw(|out| patch::write(out, &operations, &candidate))
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    let fail = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    match path == Path::new("-") {
-        true => std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?,
-        false => {
-            let file = std::fs::File::open(path).map_err(fail)?;
-            file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?
+fn decoded<'a>(file: &Path, outcome: &'a Outcome, context: &Context) -> Result<Decoded<'a>, Failure> {
+    let file = file.display();
+    match outcome {
+        Outcome::Answered(response) => {
+            decoded_body(response, context).map_err(|error| Failure::usage(format!("{file}: {error}")))
         }
-    };
-    match bytes.len() as u64 > MOST_BYTES {
-        true => Err(Failure::usage(format!("{} is larger than 64 MiB", path.display()))),
-        false => Ok(bytes),
+        Outcome::Failed(failure) => Err(Failure::usage(format!("{file}: no whole answer: {}", failure.message))),
     }
 }
 
-fn by_extension(path: &Path) -> Option<&'static str> {
-    Some(match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "json" => "application/json",
-        "html" | "htm" => "text/html; charset=utf-8",
-        "xml" => "application/xml",
-        "txt" => "text/plain; charset=utf-8",
-        _ => return None,
+fn decoded_body<'a>(response: &'a Response, context: &Context) -> Result<Decoded<'a>, DecodeError> {
+    decode(response.body.kept().contiguous(), &response.headers, context.limits.decoded_bytes)
+}
+
+fn document<'a>(file: &Path, body: &'a Decoded<'_>, context: &Context) -> Result<Document<'a>, Failure> {
+    let options = ParseOptions::new(context.limits.depth, context.hash_key);
+    Document::parse(&body.bytes, &options).map_err(|error| match error {
+        ParseError::Syntax { .. } => {
+            Failure::usage(format!("{}: not JSON, so there is no patch: {error}", file.display()))
+        }
+        ParseError::TooDeep { .. } | ParseError::TooLarge => {
+            Failure::inconclusive(format!("{}: {error}", file.display()))
+        }
     })
-}
-
-fn by_look(body: &[u8]) -> &'static str {
-    let options = ParseOptions::new(Limits::default().depth, 0);
-    if Document::parse(body, &options).is_ok() {
-        return "application/json";
-    }
-    match std::str::from_utf8(body) {
-        Ok(_) => "text/plain; charset=utf-8",
-        Err(_) => "application/octet-stream",
-    }
 }

@@ -21,6 +21,10 @@ impl Failure {
     pub(crate) fn could_not_run(message: impl Into<String>) -> Failure {
         Failure { exit: Exit::CouldNotRun, message: message.into() }
     }
+    /// It was read, and nothing can be said of it.
+    pub(crate) fn inconclusive(message: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Nothing, message: message.into() }
+    }
     /// Prints the message and answers with the exit code.
     pub(crate) fn tell(self) -> Exit {
         let _ = writeln!(anstream::stderr(), "paritee: {}", self.message);

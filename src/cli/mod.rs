@@ -11,6 +11,7 @@ mod out;
 mod report;
 mod serve;
 mod show;
+mod sides;
 mod source;
 
 pub use exit::Exit;

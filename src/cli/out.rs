@@ -8,6 +8,13 @@ pub(crate) fn colour() -> bool {
     io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
+/// Columns of a line: the terminal's, else what `COLUMNS` says, else a fair width for logs and files.
+pub(crate) fn width() -> usize {
+    let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    let told = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    terminal.filter(|width| *width > 0).or_else(told).unwrap_or(100)
+}
+
 /// Prints what `write` writes; styles are stripped where nobody sees them.
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));

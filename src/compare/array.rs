@@ -15,19 +15,14 @@ const GAP: usize = 2_048;
 const IN_PLACE: usize = 4;
 
 /// Members by which elements are recognised, the first that fits wins. One that is unique on both sides and mostly shared.
-const IDENTITIES: [&[u8]; 12] =
+pub(crate) const IDENTITIES: [&[u8]; 12] =
     [b"id", b"uuid", b"_id", b"pk", b"key", b"guid", b"slug", b"isbn", b"code", b"url", b"href", b"name"];
 
 impl Walk<'_, '_> {
     pub(super) fn align(&mut self, task: &Task, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
         let (primary, candidate) = (self.primary, self.candidate);
-        let same = |(a, b): &(&NodeId, &NodeId)| primary.hash(**a) == candidate.hash(**b);
-        let head = mine.iter().zip(theirs).take_while(same).count();
-        let (rest_p, rest_c) = (mine.get(head..).unwrap_or(&[]), theirs.get(head..).unwrap_or(&[]));
-        let tail = rest_p.iter().rev().zip(rest_c.iter().rev()).take_while(same).count();
-        let middle_p = rest_p.get(..rest_p.len() - tail).unwrap_or(&[]);
-        let middle_c = rest_c.get(..rest_c.len() - tail).unwrap_or(&[]);
-        if middle_p.is_empty() || middle_c.is_empty() || (middle_p.len() == 1 && middle_c.len() == 1) {
+        let (head, middle_p, middle_c) = between_equal_ends((primary, mine), (candidate, theirs));
+        if needs_no_keys(middle_p, middle_c) {
             return Aligned { pairs: zip(0..middle_p.len(), 0..middle_c.len(), head), reordered: false };
         }
         let lengths = (mine.len(), theirs.len());
@@ -47,10 +42,7 @@ impl Walk<'_, '_> {
         };
         let mut aligned = middle.align();
         self.approximate |= middle.approximate && self.probing == 0;
-        for pair in &mut aligned.pairs {
-            pair.0 = pair.0.map(|at| at + head);
-            pair.1 = pair.1.map(|at| at + head);
-        }
+        aligned.shift(head);
         aligned
     }
 
@@ -128,6 +120,62 @@ impl Walk<'_, '_> {
             keys.push(self.normal_hash(primary, *node, here).0);
         }
         keys
+    }
+}
+
+/// Aligns two arrays by their elements as received, whatever the rules: pairs of positions. Equal ends are left out: `head`
+/// elements at the start, and what follows the last pair.
+pub(super) fn align_as_received(
+    primary: (&Document<'_>, &[NodeId]),
+    candidate: (&Document<'_>, &[NodeId]),
+) -> Received {
+    let (head, mine, theirs) = between_equal_ends(primary, candidate);
+    let (primary, candidate) = (primary.0, candidate.0);
+    if needs_no_keys(mine, theirs) {
+        return Received { head, mine: mine.len(), pairs: zip(0..mine.len(), 0..theirs.len(), head) };
+    }
+    let keys = |document: &Document<'_>, nodes: &[NodeId]| nodes.iter().map(|node| document.hash(*node)).collect();
+    let (keys_p, keys_c): (Vec<u128>, Vec<u128>) = (keys(primary, mine), keys(candidate, theirs));
+    let mut middle = Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
+    let mut aligned = middle.align();
+    aligned.shift(head);
+    Received { head, mine: mine.len(), pairs: aligned.pairs }
+}
+
+/// How two arrays' elements belong together, as received.
+pub(super) struct Received {
+    /// Elements of the equal start.
+    pub(super) head: usize,
+    /// Elements of the primary between the equal ends.
+    pub(super) mine: usize,
+    /// Positions in the whole arrays of what is between the ends.
+    pub(super) pairs: Vec<Pair>,
+}
+
+/// How long the equal start is, and what is left of both between the equal ends.
+fn between_equal_ends<'n>(
+    (primary, mine): (&Document<'_>, &'n [NodeId]),
+    (candidate, theirs): (&Document<'_>, &'n [NodeId]),
+) -> (usize, &'n [NodeId], &'n [NodeId]) {
+    let same = |(a, b): &(&NodeId, &NodeId)| primary.hash(**a) == candidate.hash(**b);
+    let head = mine.iter().zip(theirs).take_while(same).count();
+    let (rest_p, rest_c) = (mine.get(head..).unwrap_or(&[]), theirs.get(head..).unwrap_or(&[]));
+    let tail = rest_p.iter().rev().zip(rest_c.iter().rev()).take_while(same).count();
+    let (end_p, end_c) = (rest_p.len() - tail, rest_c.len() - tail);
+    (head, rest_p.get(..end_p).unwrap_or(&[]), rest_c.get(..end_c).unwrap_or(&[]))
+}
+
+fn needs_no_keys(mine: &[NodeId], theirs: &[NodeId]) -> bool {
+    mine.is_empty() || theirs.is_empty() || (mine.len() == 1 && theirs.len() == 1)
+}
+
+impl Aligned {
+    /// Counts positions from the start of the whole arrays.
+    fn shift(&mut self, head: usize) {
+        for pair in &mut self.pairs {
+            pair.0 = pair.0.map(|at| at + head);
+            pair.1 = pair.1.map(|at| at + head);
+        }
     }
 }
 
@@ -313,7 +361,7 @@ fn unique_in_both(p: &[u128], c: &[u128]) -> Vec<(usize, usize)> {
 }
 
 /// The longest run of pairs that rises on both sides (patience sorting, O(n log n)).
-fn longest_increasing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+pub(super) fn longest_increasing(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut piles: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; pairs.len()];
     for (at, (_, c)) in pairs.iter().enumerate() {

@@ -92,6 +92,8 @@ pub struct Difference {
     /// In a body the RFC 6901 pointer (a changed or missing node: in the primary's document; an added one: in the
     /// candidate's); in a header its lower-case name; empty for the status and for whole-body kinds.
     pub path: String,
+    /// The same place in the other side's document, where its pointer is another one there.
+    pub beside: Option<String>,
     /// What kind.
     pub kind: Kind,
     /// Finer than the kind: `missing`, `duplicate_keys`, `unparseable`, `timeout`, `httponly` …

@@ -244,6 +244,7 @@ impl Fields<'_> {
         out.push(Difference {
             place: Place::Header,
             path: self.name.to_owned(),
+            beside: None,
             kind: Kind::Header,
             detail: Some(detail.to_owned()),
             primary: primary.map(json),

@@ -55,6 +55,7 @@ fn whole_body(what: &str, primary: String, candidate: String) -> Difference {
     Difference {
         place: Place::Body,
         path: String::new(),
+        beside: None,
         kind: Kind::Body,
         detail: Some(what.to_string()),
         primary: Some(primary),

@@ -29,8 +29,10 @@ impl Walk<'_, '_> {
                         ),
                     ),
                 };
+                let there = pointer(primary, candidate, links, task.path, kind == Kind::Added);
                 Difference {
                     place: Place::Body,
+                    beside: (there != path).then_some(there),
                     path,
                     kind,
                     detail: task.detail.map(str::to_string),

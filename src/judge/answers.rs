@@ -14,6 +14,7 @@ pub(super) fn status(primary: StatusCode, candidate: StatusCode) -> Option<Diffe
     Some(Difference {
         place: Place::Status,
         path: String::new(),
+        beside: None,
         kind: Kind::Status,
         detail: None,
         primary: Some(primary.as_u16().to_string()),
@@ -29,6 +30,7 @@ pub(super) fn failure(primary: &Response, failure: &Failure) -> Difference {
     Difference {
         place: Place::Body,
         path: String::new(),
+        beside: None,
         kind: Kind::Failure,
         detail: Some(word.to_string()),
         primary: Some(primary.status.as_u16().to_string()),
@@ -44,6 +46,7 @@ pub(super) fn unparseable(of_candidate: bool, reason: &str) -> Difference {
     Difference {
         place: Place::Body,
         path: String::new(),
+        beside: None,
         kind: Kind::Failure,
         detail: Some("unparseable".into()),
         primary: if of_candidate { None } else { value.clone() },

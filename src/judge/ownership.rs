@@ -81,6 +81,7 @@ mod tests {
         Difference {
             place: Place::Body,
             path: path.into(),
+            beside: None,
             kind: Kind::Value,
             detail: None,
             primary: None,

@@ -54,6 +54,7 @@ fn signatures_are_golden() {
     let of = |place, path: &str, kind, shape: &str| Difference {
         place,
         path: path.into(),
+        beside: None,
         kind,
         detail: None,
         primary: Some("1".into()),

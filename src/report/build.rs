@@ -184,6 +184,7 @@ fn stored_difference(stored: &StoredDifference) -> DifferenceView {
     DifferenceView {
         place: stored.place,
         path: stored.path.clone(),
+        beside: None,
         kind: stored.kind,
         detail: stored.detail.clone(),
         primary: stored.primary.as_deref().and_then(raw),
@@ -197,6 +198,7 @@ fn difference(difference: &Difference) -> DifferenceView {
     DifferenceView {
         place: difference.place,
         path: difference.path.clone(),
+        beside: difference.beside.clone(),
         kind: difference.kind,
         detail: difference.detail.clone(),
         primary: difference.primary.as_deref().and_then(raw),

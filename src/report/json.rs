@@ -1,14 +1,15 @@
 //! JSON: a view as it is, indented, with a newline at the end.
 
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Writes any view.
 pub fn write<T: Serialize>(out: &mut dyn Write, view: &T) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(view)?;
-    if text.chars().any(steers) {
-        text = escape(&text);
+    if let Cow::Owned(escaped) = escape(&text) {
+        text = escaped;
     }
     text.push('\n');
     out.write_all(text.as_bytes())
@@ -20,7 +21,11 @@ fn steers(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn escape(text: &str) -> String {
+/// JSON text that no terminal obeys, every value the same.
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match steers(c) {
@@ -30,7 +35,7 @@ fn escape(text: &str) -> String {
             false => out.push(c),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 //! The views are what `--format json` and the admin API print, so a running tee and a store at rest look the same.
 
 pub mod build;
+mod compact;
 pub mod csv;
 pub mod curl;
+pub mod diff;
 pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod markdown;
+mod page;
+pub mod patch;
 pub mod query;
 pub mod table;
 pub mod text;

@@ -1,9 +1,7 @@
 //! Tables and indented text for people, as wide as the terminal. Everything stored is cleaned before it is printed.
 
 use super::text::{clean, readable, severity_style, short};
-use super::views::{
-    AnswerView, DiffView, DifferenceView, ExemplarView, LedgerView, ReportView, ShowView, SignatureView,
-};
+use super::views::{AnswerView, DifferenceView, ExemplarView, LedgerView, ReportView, ShowView, SignatureView};
 use crate::compare::Severity;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -122,22 +120,6 @@ pub fn ledger(out: &mut dyn Write, view: &LedgerView) -> io::Result<()> {
         writeln!(out, "up to {} requests unaccounted for from {} to {}", gap.up_to, gap.from, gap.to)?;
     }
     line(out, 0, "durable batches", view.durable_seq)
-}
-
-/// What `diff` found.
-pub fn diff(out: &mut dyn Write, view: &DiffView) -> io::Result<()> {
-    let reason = view.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    writeln!(out, "{BOLD}{}{BOLD:#}{reason}", view.judgement)?;
-    for one in &view.differences {
-        difference(out, one, "  ")?;
-    }
-    if let Some(total) = view.differences_total {
-        writeln!(out, "  … {} of {total} differences are listed", view.differences.len())?;
-    }
-    if view.approximate {
-        writeln!(out, "  a bound was hit while aligning: there may be a shorter list")?;
-    }
-    rules(out, &view.rules, "  ")
 }
 
 fn rules(out: &mut dyn Write, rules: &[super::views::RuleView], indent: &str) -> io::Result<()> {

@@ -171,6 +171,9 @@ pub struct DifferenceView {
     pub place: Place,
     /// RFC 6901 pointer in a body, name in a header.
     pub path: String,
+    /// The same place in the other side's document, where it is another there; for people, no part of the shape.
+    #[serde(skip)]
+    pub beside: Option<String>,
     /// What kind.
     pub kind: Kind,
     /// Finer than the kind.

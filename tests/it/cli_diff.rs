@@ -124,5 +124,11 @@ fn standard_input_is_one_side_and_text_is_told_in_words() {
     let output = run(folder.path(), &["p.json", "-"], r#"{"a":"\u001b[31m"}"#);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.starts_with("mismatch\n") && text.contains("/a: value") && !text.contains('\u{1b}'), "{text}");
+    assert!(
+        text.starts_with("mismatch\n")
+            && text.contains("/a  value")
+            && text.contains("+ candidate  standard input")
+            && !text.contains('\u{1b}'),
+        "{text}"
+    );
 }

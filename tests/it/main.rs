@@ -23,6 +23,12 @@ mod store_full;
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault
 mod example;
+// what `diff` prints for people
+mod diff_text;
+// random documents that are hard to compare
+mod hostile;
+// applying a patch to the one document gives the other
+mod patches;
 // what the README says to run
 mod readme;
 // the judge by example: two answers and rules in, a judgement out

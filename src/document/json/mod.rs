@@ -197,6 +197,10 @@ impl<'a> Document<'a> {
     pub fn has_duplicates(&self, id: NodeId) -> bool {
         self.node(id).duplicates
     }
+    /// The first object in which a name occurs twice.
+    pub fn first_duplicates(&self) -> Option<NodeId> {
+        self.nodes.iter().position(|node| node.duplicates).map(|at| NodeId(at as u32))
+    }
     /// A string's content: UTF-8, but a lone surrogate as its three bytes (WTF-8). Empty for what is no string.
     pub fn string(&self, id: NodeId) -> Cow<'a, [u8]> {
         let node = self.node(id);

@@ -60,6 +60,7 @@ fn difference(path: &str) -> Difference {
     Difference {
         place: Place::Body,
         path: path.into(),
+        beside: None,
         kind: Kind::Value,
         detail: None,
         primary: Some("\"S3CRET\"".into()),
