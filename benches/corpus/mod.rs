@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 /// A small generator of numbers: the same sequence everywhere (SplitMix64).
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     /// The next one.
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -15,20 +15,20 @@ impl Numbers {
         z ^ (z >> 31)
     }
     /// Below a bound.
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
 
 /// How a list is written.
 #[derive(Clone, Copy, Default)]
-pub struct Spelling {
+pub(crate) struct Spelling {
     /// Members in another order.
-    pub reordered: bool,
+    pub(crate) reordered: bool,
     /// Spaces after separators, another spelling of the same decimals.
-    pub spaced: bool,
+    pub(crate) spaced: bool,
     /// Every so many records one value differs; 0 for none.
-    pub changed_every: usize,
+    pub(crate) changed_every: usize,
 }
 
 const WORDS: [&str; 12] =
@@ -81,7 +81,7 @@ fn record(at: usize, spelling: Spelling) -> Vec<String> {
 }
 
 /// A list of about so many bytes.
-pub fn list(bytes: usize, spelling: Spelling) -> String {
+pub(crate) fn list(bytes: usize, spelling: Spelling) -> String {
     let mut out = String::with_capacity(bytes + 512);
     let separator = if spelling.spaced { ", " } else { "," };
     out.push_str("{\"count\":1,\"next\":null,\"results\":[");

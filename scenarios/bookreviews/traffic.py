@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Sends what a front end would send: a few hundred seeded requests over kept-alive connections, at a steady pace.
+"""Sends what front ends would send: seeded requests of several callers over kept-alive connections, at a steady pace.
 
-First it walks the listings as a page would (books, their reviews, by following `next`), which tells it what there is. Then
-comes a shuffled list in which every review and every reviewer appears at least once whatever the seed, among repeats,
-misses, bad input, queries, HEAD, and the routes that stay with the monolith. Prints a summary as one line of JSON.
+First it walks the listings as a page would (books, their reviews, by following `next`), which tells it what there is; then
+everybody logs in. Then comes a shuffled list in which every review and every reviewer appears at least once whatever the
+seed, asked by nobody, by users, by staff and by browsers whose session counts for nothing, among repeats, misses, bad input,
+queries, HEAD, and the routes that stay with the monolith. Prints a summary as one line of JSON.
+
+With --admin, the tee's, it also writes: reviews and drafts are created, changed, deleted, users log out. Each of these waits
+until no copy is on its way to the new API any more and is sent alone, so that both sides are asked about the same state.
 """
 import argparse
 import http.client
@@ -11,34 +15,81 @@ import json
 import random
 import sys
 import time
+import urllib.request
 from collections import Counter
 from urllib.parse import urlsplit
 
+# No compiled files beside the sources.
+sys.dont_write_bytecode = True
+
+from driving import reads, writes
+
 CONNECTIONS = 3
 MOST_PAGES = 200
+SETTLE_S = 60
+PASSWORD = "correct horse"
+# As the monolith's seed data has them (catalogue/seed.py).
+EXPIRED_SESSION = "expiredexpiredexpiredexpired2020"
+STAFF = "ada"
+# Never chose a name to be shown, so that what stands in for it is seen.
+UNNAMED = "babak"
+OTHERS = ["chloé", "dmitri", "eun-ji", "faruk", "hana", "ivo", "quiet"]
+
+
+class Caller:
+    """Somebody with a browser: its kind, its user name if it logs in, its cookies."""
+
+    def __init__(self, kind, username=None, cookies=None):
+        self.kind = kind
+        self.username = username
+        self.cookies = dict(cookies or {})
+        # A browser that was left open sends its session whatever it is told.
+        self.stubborn = bool(cookies)
+
+    def headers(self):
+        """The cookies as a request carries them."""
+        line = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {"Cookie": line} if line else {}
+
+    def keep(self, answer):
+        """Takes the cookies of an answer."""
+        for line in [] if self.stubborn else answer.headers.get_all("Set-Cookie") or []:
+            pair, _, rest = line.partition(";")
+            name, _, value = pair.partition("=")
+            if value.strip('"') and "max-age=0" not in rest.lower():
+                self.cookies[name] = value
+            else:
+                self.cookies.pop(name, None)
 
 
 class Client:
     """A few kept-alive connections to one address, used in turn at a steady pace."""
 
-    def __init__(self, url, rate):
+    def __init__(self, url, rate, admin=None):
         where = urlsplit(url)
         self.open = [http.client.HTTPConnection(where.hostname, where.port, timeout=30) for _ in range(CONNECTIONS)]
         self.host = where.netloc
+        self.admin = admin
         self.pause = 1 / rate if rate else 0
         self.due = time.monotonic()
         self.sent = 0
         self.statuses = Counter()
+        self.callers = Counter()
+        self.writes = 0
         self.errors = []
 
-    def ask(self, method, target, body=None, headers=None):
+    def ask(self, caller, method, target, body=None):
         """Sends one request; gives its status and body, or None when there was no whole answer."""
         time.sleep(max(0, self.due - time.monotonic()))
         self.due = max(self.due + self.pause, time.monotonic())
         connection = self.open[self.sent % len(self.open)]
         self.sent += 1
+        self.callers[caller.kind] += 1
+        headers = {"Accept": "application/json"} | caller.headers()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            connection.request(method, target, body=body, headers={"Accept": "application/json"} | (headers or {}))
+            connection.request(method, target, body=body, headers=headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -46,12 +97,40 @@ class Client:
             self.errors.append(f"{method} {target}: {error!r}")
             return None
         self.statuses[answer.status] += 1
+        caller.keep(answer)
         return answer.status, content
 
-    def pages(self, target):
+    def alone(self, caller, method, target, wanted, document=None):
+        """Changes something while no copy is on its way, and says so when the answer is not what is wanted."""
+        self.settle()
+        self.writes += 1
+        body = "" if document is None else json.dumps(document)
+        answered = self.ask(caller, method, target, body)
+        if answered is None or answered[0] != wanted:
+            self.errors.append(f"{method} {target} of {caller.kind}: {answered} instead of {wanted}")
+        return answered
+
+    def settle(self):
+        """Waits until the tee has no copy on its way any more."""
+        deadline = time.monotonic() + SETTLE_S
+        while time.monotonic() < deadline:
+            with urllib.request.urlopen(f"{self.admin}/api/ledger", timeout=10) as answer:
+                if json.load(answer)["in_flight"] == 0:
+                    return
+            time.sleep(0.01)
+        self.errors.append(f"after {SETTLE_S} s copies are still on their way")
+
+    def log_in(self, caller):
+        """A session for a caller."""
+        body = json.dumps({"username": caller.username, "password": PASSWORD})
+        answered = self.ask(caller, "POST", "/api/login", body)
+        if answered is None or answered[0] != 200:
+            self.errors.append(f"{caller.username} cannot log in: {answered}")
+
+    def pages(self, caller, target):
         """Every result of a listing, by following its `next` links."""
         for _ in range(MOST_PAGES):
-            answered = self.ask("GET", target)
+            answered = self.ask(caller, "GET", target)
             if answered is None or answered[0] != 200:
                 return
             document = json.loads(answered[1])
@@ -65,103 +144,99 @@ class Client:
             target = f"{link.path}?{link.query}"
 
 
+class Callers:
+    """Who there is, and in which state."""
+
+    def __init__(self, chance):
+        self.nobody = Caller("anonymous")
+        self.staff = Caller("staff", STAFF)
+        self.users = [Caller("user", name) for name in [UNNAMED, *chance.sample(OTHERS, 2)]]
+        garbage = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=chance.choice([3, 12, 32])))
+        self.rejected = [
+            Caller("expired", cookies={"sessionid": EXPIRED_SESSION}),
+            Caller("garbage", cookies={"sessionid": garbage}),
+        ]
+
+    def logged_in(self):
+        """Those who have a session."""
+        return [self.staff, *self.users]
+
+    def all(self):
+        """Everybody."""
+        return [self.nobody, *self.logged_in(), *self.rejected]
+
+
 def number_in(path):
     """The id in a reviewer's path."""
     return int(path.strip("/").split("/")[-2])
 
 
-def discover(client):
-    """The ISBNs, the review ids and the reviewer ids that the listings show."""
-    isbns, reviews, reviewers = [], set(), set()
-    for book in client.pages("/api/books/"):
-        isbns.append(book["isbn"])
-    for isbn in isbns:
-        for review in client.pages(f"/api/book/{isbn}/reviews/"):
-            reviews.add(review["id"])
+def discover(client, nobody):
+    """What the listings show: ISBNs, review ids and reviewer ids."""
+    found = reads.Found([], set(), set())
+    for book in client.pages(nobody, "/api/books/"):
+        found.isbns.append(book["isbn"])
+    for isbn in found.isbns:
+        for review in client.pages(nobody, f"/api/book/{isbn}/reviews/"):
+            found.reviews.add(review["id"])
             if review["reviewer"]:
-                reviewers.add(number_in(review["reviewer"]["path"]))
-    return isbns, sorted(reviews), sorted(reviewers)
+                found.reviewers.add(number_in(review["reviewer"]["path"]))
+    return found
 
 
-def owned(isbns, reviews, reviewers, random):
-    """Requests to the routes that the new API owns."""
-    # Ids that no listing shows are drafts, or do not exist.
-    last = max(reviews, default=0) + 3
-    for review in range(1, last + 1):
-        yield "GET", f"/api/review/{review}"
-    for reviewer in range(1, max(reviewers, default=0) + 4):
-        yield "GET", f"/api/reviewer/{reviewer}/reviews/"
-        yield "GET", f"/api/reviewer/{reviewer}/reviews/?page=2"
-        yield "GET", f"/api/reviewer/{reviewer}/reviews/?page_size={random.choice([2, 3, 50])}"
-    for isbn in isbns:
-        plain = isbn.replace("-", "")
-        yield "GET", f"/api/book/{plain}/reviews/"
-        yield "GET", f"/api/book/{isbn}/reviews/?page_size={random.choice([3, 7, 50])}"
-        yield "GET", f"/api/book/{plain.lower()}/reviews/?page=2&page_size={random.choice([2, 4])}"
-    # Misses and bad input.
-    yield "GET", f"/api/review/{random.randrange(10_000, 10**6)}"
-    yield "GET", "/api/review/0"
-    yield "GET", "/api/review/99999999999999999999999"
-    yield "GET", "/api/review/007"
-    yield "GET", f"/api/reviewer/{random.randrange(10_000, 10**6)}/reviews/"
-    yield "GET", f"/api/book/978{random.randrange(10**9, 10**10)}/reviews/"
-    yield "GET", f"/api/book/978-{random.randrange(10**9, 10**10)}/reviews/"
-    for query in ["page=0", "page=-1", "page=abc", "page=", "page=9999", "page=1&page=x", "page_size=0", "page_size=x",
-                  "page_size=1000", "page=1&utm_source=letter", "page=%31", "page=+1", "page=2&page_size="]:
-        yield "GET", f"/api/book/{random.choice(isbns)}/reviews/?{query}"
-        yield "GET", f"/api/reviewer/{random.choice(reviewers)}/reviews/?{query}"
-    for target in [f"/api/review/{random.choice(reviews)}", f"/api/book/{random.choice(isbns)}/reviews/"]:
-        yield "HEAD", target
+def from_before(url, username):
+    """A user whose session began before the tee stood in front of the monolith: by a log-in at the monolith itself."""
+    caller = Caller("user", username)
+    Client(url, 0).log_in(caller)
+    return caller
 
 
-def others(isbns, reviewers, random):
-    """Requests to what stays with the monolith, or to nothing at all."""
-    isbn = random.choice(isbns)
-    for target in ["/", "/app", "/api/books/", "/api/books/?page=2", "/api/whoami", "/api/top-rated/", "/api/search/?q=the",
-                   "/api/search/?q=%E6%BA%90", "/feed.atom", "/export/reviews.csv", f"/books/{isbn}/reviews/",
-                   f"/reviewers/{random.choice(reviewers)}/reviews/", f"/isbn/{isbn}", f"/covers/{isbn}.png",
-                   "/api/nothing", "/nothing", "/api/review/abc", f"/api/book/{isbn}/reviews", "/api/review/"]:
-        yield "GET", target
-    yield "HEAD", "/"
-    yield "HEAD", "/nothing"
-    yield "OPTIONS", "/api/books/"
-
-
-def writes():
-    """Requests that change something; a tee does not mirror them."""
-    as_json = {"Content-Type": "application/json"}
-    yield "POST", "/api/login", json.dumps({"username": "ada", "password": "wrong"}), as_json
-    yield "POST", "/api/login", "{", as_json
-    yield "POST", "/api/reviews/", json.dumps({"isbn": "9780156027601", "stars": 5, "content": "anonymous"}), as_json
-    yield "DELETE", "/api/review/1", "", as_json
-    yield "POST", "/api/logout", "", as_json
+def run(options):
+    """Discovers, logs in, shuffles, sends, writes in between; gives the client."""
+    chance = random.Random(options.seed)
+    client = Client(options.url, options.rate, options.admin)
+    callers = Callers(chance)
+    found = discover(client, callers.nobody)
+    if not (found.isbns and found.reviews and found.reviewers):
+        client.errors.append("the listings are empty")
+        return client
+    for body in reads.wrong_log_ins():
+        client.ask(callers.nobody, "POST", "/api/login", body)
+    for caller in callers.logged_in():
+        client.log_in(caller)
+    if options.monolith:
+        known = [caller.username for caller in callers.users]
+        callers.users.append(from_before(options.monolith, next(name for name in OTHERS if name not in known)))
+    own = list(reads.owned(found, callers, chance))
+    requests = [*own, *reads.others(found, callers, chance), *reads.refused_writes(callers)]
+    while client.sent + len(requests) < options.requests:
+        requests.append(chance.choice(own))
+    chance.shuffle(requests)
+    rounds = max(2, len(requests) // 500) if options.admin else 1
+    for part in range(rounds):
+        for request in requests[part::rounds]:
+            client.ask(*request)
+        if options.admin:
+            writes.a_round(client, callers, found, chance)
+    return client
 
 
 def main():
-    """Discovers, shuffles, sends, sums up."""
+    """Sends and sums up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="the tee, or any side")
     parser.add_argument("--seed", type=int, default=1, help="another seed, another order and other repeats")
     parser.add_argument("--requests", type=int, default=400, help="about so many; never fewer than cover everything")
     parser.add_argument("--rate", type=float, default=80, help="requests a second, 0 for as fast as it goes")
+    parser.add_argument("--admin", metavar="URL", help="the tee's: writes too, each while nothing is on its way")
+    parser.add_argument("--monolith", metavar="URL", help="one more user comes with a session that began there")
     options = parser.parse_args()
-
-    chance = random.Random(options.seed)
-    client = Client(options.url, options.rate)
-    isbns, reviews, reviewers = discover(client)
-    if not (isbns and reviews and reviewers):
-        print(json.dumps({"sent": client.sent, "errors": client.errors or ["the listings are empty"]}))
-        return 1
-    own = list(owned(isbns, reviews, reviewers, chance))
-    requests = [*own, *others(isbns, reviewers, chance), *writes()]
-    while client.sent + len(requests) < options.requests:
-        requests.append(chance.choice(own))
-    chance.shuffle(requests)
-    for request in requests:
-        client.ask(*request)
+    client = run(options)
     summary = {
         "sent": client.sent,
         "seed": options.seed,
+        "writes": client.writes,
+        "callers": dict(sorted(client.callers.items())),
         "statuses": dict(sorted(client.statuses.items())),
         "errors": client.errors[:20],
         "error_count": len(client.errors),

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// Elements of both sides in one gap that Myers still aligns; beyond it elements are paired by position.
 const GAP: usize = 2_048;
 
+/// At most one element in so many has changed where arrays are aligned in place.
+const IN_PLACE: usize = 4;
+
 /// Members by which elements are recognised, the first that fits wins. One that is unique on both sides and mostly shared.
 pub(crate) const IDENTITIES: [&[u8]; 12] =
     [b"id", b"uuid", b"_id", b"pk", b"key", b"guid", b"slug", b"isbn", b"code", b"url", b"href", b"name"];
@@ -23,6 +26,9 @@ impl Walk<'_, '_> {
             return Aligned { pairs: zip(0..middle_p.len(), 0..middle_c.len(), head), reordered: false };
         }
         let lengths = (mine.len(), theirs.len());
+        if let Some(aligned) = self.align_in_place(task, (middle_p, middle_c), head, lengths) {
+            return aligned;
+        }
         let keys_p = self.keys(task, middle_p, head, lengths, true);
         let keys_c = self.keys(task, middle_c, head, lengths, false);
         let mut middle = Middle {
@@ -40,7 +46,49 @@ impl Walk<'_, '_> {
         aligned
     }
 
-    /// By what elements are aligned.
+    /// The usual case: as many elements on both sides, most of them equal where they stand. Those are no news, and only the
+    /// others are aligned among themselves; nothing of an element that did not change is looked at twice.
+    fn align_in_place(
+        &mut self,
+        task: &Task,
+        (mine, theirs): (&[NodeId], &[NodeId]),
+        head: usize,
+        lengths: (usize, usize),
+    ) -> Option<Aligned> {
+        if mine.len() != theirs.len() {
+            return None;
+        }
+        let (primary, candidate) = (self.primary, self.candidate);
+        let both = || mine.iter().zip(theirs).enumerate();
+        let other: Vec<usize> =
+            both().filter(|(_, (a, b))| primary.hash(**a) != candidate.hash(**b)).map(|(at, _)| at).collect();
+        if other.len() * IN_PLACE > mine.len() {
+            return None;
+        }
+        let pick = |nodes: &[NodeId]| other.iter().filter_map(|at| nodes.get(*at).copied()).collect::<Vec<_>>();
+        let (left_p, left_c) = (pick(mine), pick(theirs));
+        let places: Vec<usize> = other.iter().map(|at| at + head).collect();
+        let keys_p = self.keys_at(task, &left_p, &places, lengths, true);
+        let keys_c = self.keys_at(task, &left_c, &places, lengths, false);
+        let mut rest = Middle {
+            primary,
+            candidate,
+            mine: &left_p,
+            theirs: &left_c,
+            keys_p: &keys_p,
+            keys_c: &keys_c,
+            approximate: false,
+        };
+        let mut aligned = rest.align();
+        self.approximate |= rest.approximate && self.probing == 0;
+        for pair in &mut aligned.pairs {
+            pair.0 = pair.0.and_then(|at| places.get(at).copied());
+            pair.1 = pair.1.and_then(|at| places.get(at).copied());
+        }
+        Some(aligned)
+    }
+
+    /// By what elements are aligned that follow one another.
     fn keys(
         &mut self,
         task: &Task,
@@ -49,13 +97,26 @@ impl Walk<'_, '_> {
         lengths: (usize, usize),
         primary: bool,
     ) -> Vec<u128> {
+        let places: Vec<usize> = (from..from + nodes.len()).collect();
+        self.keys_at(task, nodes, &places, lengths, primary)
+    }
+
+    /// By what elements are aligned, each with its place in the whole array.
+    fn keys_at(
+        &mut self,
+        task: &Task,
+        nodes: &[NodeId],
+        places: &[usize],
+        lengths: (usize, usize),
+        primary: bool,
+    ) -> Vec<u128> {
         let document = if primary { self.primary } else { self.candidate };
         if !self.walker.below(task.here) {
             return nodes.iter().map(|node| document.hash(*node)).collect();
         }
         let mut keys = Vec::with_capacity(nodes.len());
-        for (at, node) in nodes.iter().enumerate() {
-            let here = self.element_here(task.here, from + at, lengths, primary);
+        for (node, at) in nodes.iter().zip(places) {
+            let here = self.element_here(task.here, *at, lengths, primary);
             keys.push(self.normal_hash(primary, *node, here).0);
         }
         keys
@@ -119,14 +180,14 @@ impl Aligned {
 }
 
 /// What is left of two arrays between their equal ends.
-struct Middle<'m, 'd> {
-    primary: &'m Document<'d>,
-    candidate: &'m Document<'d>,
-    mine: &'m [NodeId],
-    theirs: &'m [NodeId],
+pub(super) struct Middle<'m, 'd> {
+    pub(super) primary: &'m Document<'d>,
+    pub(super) candidate: &'m Document<'d>,
+    pub(super) mine: &'m [NodeId],
+    pub(super) theirs: &'m [NodeId],
     keys_p: &'m [u128],
     keys_c: &'m [u128],
-    approximate: bool,
+    pub(super) approximate: bool,
 }
 
 impl Middle<'_, '_> {
@@ -241,7 +302,7 @@ impl Middle<'_, '_> {
         }
         let known: std::collections::HashSet<&u128> = b.iter().collect();
         if !a.iter().any(|key| known.contains(key)) {
-            return pairs.extend(zip(p, c, 0));
+            return self.pair_alike(p, c, pairs);
         }
         if a.len() + b.len() > GAP {
             self.approximate = true;
@@ -251,17 +312,17 @@ impl Middle<'_, '_> {
         for op in similar::capture_diff_slices(Algorithm::Myers, a, b) {
             if let DiffOp::Equal { old_index, new_index, len } = op {
                 let (at_p, at_c) = (p.start + old_index, c.start + new_index);
-                pairs.extend(zip(from_p..at_p, from_c..at_c, 0));
+                self.pair_alike(from_p..at_p, from_c..at_c, pairs);
                 pairs.extend((0..len).map(|i| (Some(at_p + i), Some(at_c + i), None)));
                 (from_p, from_c) = (at_p + len, at_c + len);
             }
         }
-        pairs.extend(zip(from_p..p.end, from_c..c.end, 0));
+        self.pair_alike(from_p..p.end, from_c..c.end, pairs);
     }
 }
 
 /// Pairs by position; what one side has more of stays alone.
-fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: usize) -> Vec<Pair> {
+pub(super) fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: usize) -> Vec<Pair> {
     let both = p.len().min(c.len());
     let pairs = (0..both).map(|i| (Some(p.start + i + shift), Some(c.start + i + shift), None));
     let mine = (p.start + both..p.end).map(|at| (Some(at + shift), None, None));

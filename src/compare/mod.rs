@@ -5,6 +5,7 @@ mod class;
 mod difference;
 mod findings;
 mod headers;
+mod markup;
 mod multiset;
 mod normal;
 mod patch;

@@ -1,6 +1,7 @@
 //! Makes a difference of a pair: its place as a pointer, its values as received, how bad it is.
 
 use super::class::class;
+use super::markup::renamed_class;
 use super::walk::{Link, Segment, Task, Walk};
 use super::{Difference, Kind, Place, Severity};
 use crate::document::json::{Document, NodeId, escape, pointer_token};
@@ -59,6 +60,7 @@ fn shape(kind: Kind, primary: &Document<'_>, candidate: &Document<'_>, task: &Ta
         (Kind::Missing, ..) => "present→absent".into(),
         (Kind::Added, ..) => "absent→present".into(),
         (Kind::Order, ..) => "order".into(),
+        (Kind::Type, Some(p), Some(c)) if task.detail == Some("element") => renamed_class((primary, p), (candidate, c)),
         (_, Some(p), Some(c)) => class((primary, p), (candidate, c)),
         // a value that a rule filled in for the primary
         (_, None, Some(_)) => "absent→present".into(),

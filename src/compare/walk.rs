@@ -153,6 +153,9 @@ impl<'x, 'd> Walk<'x, 'd> {
         match (task.primary, task.candidate) {
             _ if task.list.is_some() => self.report(&task, Kind::Value),
             (Some(p), Some(c)) => match (self.primary.kind(p), self.candidate.kind(c)) {
+                (NodeKind::Object, NodeKind::Object) if self.renamed(p, c) => {
+                    self.report(&Task { detail: Some("element"), ..task }, Kind::Type);
+                }
                 (NodeKind::Object, NodeKind::Object) => self.objects(&task, p, c),
                 (NodeKind::Array, NodeKind::Array) => self.arrays(&task, p, c, &acting),
                 (NodeKind::Number, NodeKind::Number) if self.is_spelling_alone(p, c, &acting) => {}

@@ -33,8 +33,7 @@ pub(super) struct RawRule {
     pub(super) rename: Option<Spanned<RawRename>>,
     pub(super) text: Option<Spanned<OneOrMany>>,
     pub(super) decode: Option<Spanned<OneOrMany>>,
-    // specified, and not yet acting: naming one is an error
-    pub(super) body: Option<Spanned<toml::Value>>,
+    pub(super) body: Option<Text>,
 }
 
 /// `shape = "uuid"` or `shape = { pattern = "…" }`.

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 /// The kinds that act, for whoever named none of them.
 pub(super) const KINDS: &str = "one of ignore, shape, timestamp, number, unordered, set, key, rewrite, fallback, added, url, \
-                                absent_is_null, rename, text, decode, same_id, error_body, set_cookie";
+                                absent_is_null, rename, text, decode, same_id, error_body, set_cookie, body";
 
 /// Reads rules, and leaves out those that have expired, with a warning each.
 pub(super) fn specs(
@@ -84,6 +84,7 @@ fn allowed(error: &RuleError) -> &'static str {
         "added" => "a path that ends in a member's name, or in `*`",
         "same_id" => "{ space = \"book\" }: what is named; rules of one space share one map",
         "set_cookie" => "{ primary = \"sessionid\", candidate = \"session\", cleared_by = \"primary\" }",
+        "body" => "one `body` for a route and one for all: \"html\", \"xml\", \"json\", \"form\" or \"text\"",
         "error_body" => "a list of statuses from 400 to 599",
         "ignore" => "a path below `$`, and a reason",
         _ => "what docs/configuration.md says of this kind",
@@ -140,21 +141,9 @@ fn kinds(rule: &RawRule) -> Vec<(&'static str, Range<usize>)> {
         ("same_id", at(&rule.same_id)),
         ("error_body", at(&rule.error_body)),
         ("set_cookie", at(&rule.set_cookie)),
+        ("body", at(&rule.body)),
     ];
     all.into_iter().filter_map(|(name, span)| Some((name, span?))).collect()
-}
-
-/// A kind that is specified but does not act yet.
-fn refuse_later_kinds(source: &Source<'_>, rule: &RawRule) -> Result<(), ConfigError> {
-    let later = [("body", &rule.body)];
-    match later.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?.span()))) {
-        Some((name, span)) => {
-            let message =
-                format!("the rule kind `{name}` is not in this version, and a rule must not fail to act silently");
-            Err(source.error(span, message).allowing(KINDS))
-        }
-        None => Ok(()),
-    }
 }
 
 fn spec(source: &Source<'_>, rule: &RawRule, of_route: bool) -> Result<RuleSpec, ConfigError> {
@@ -162,7 +151,6 @@ fn spec(source: &Source<'_>, rule: &RawRule, of_route: bool) -> Result<RuleSpec,
     if name.trim().is_empty() {
         return Err(source.error(rule.name.span(), "a rule needs a name: it is what reports call it"));
     }
-    refuse_later_kinds(source, rule)?;
     match kinds(rule).as_slice() {
         [_] => {}
         [] => {
@@ -183,7 +171,10 @@ fn spec(source: &Source<'_>, rule: &RawRule, of_route: bool) -> Result<RuleSpec,
         (RuleKind::SetCookie(_), Some(_), Some(path)) => {
             return Err(source.error(path.span(), "`set_cookie` acts on the Set-Cookie fields: remove the path"));
         }
-        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_), ..) | (_, Some(_), _) => {}
+        (RuleKind::Body(_), Some(_), Some(path)) => {
+            return Err(source.error(path.span(), "`body` acts on whole bodies: remove the path"));
+        }
+        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_) | RuleKind::Body(_), ..) | (_, Some(_), _) => {}
         (_, None, _) => {
             let message = format!("the rule `{name}` needs a `path`");
             return Err(source

@@ -6,6 +6,7 @@ use super::raw_rule::{RawAbsent, RawFallback, RawNumber, RawRule, RawSameId, Raw
 use super::rule::KINDS;
 use super::source::Source;
 use super::spelling;
+use crate::document::Media;
 use crate::rules::{
     Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, SameId, SetCookie, Shape, SideChoice,
     TextMode, UrlRule,
@@ -70,6 +71,9 @@ pub(super) fn read(source: &Source<'_>, rule: &RawRule) -> Result<RuleKind, Conf
     }
     if let Some(set_cookie) = &rule.set_cookie {
         return set_cookie_kind(source, set_cookie.get_ref());
+    }
+    if let Some(body) = &rule.body {
+        return body_kind(source, body);
     }
     match &rule.error_body {
         Some(list) => error_body_kind(source, list),
@@ -233,6 +237,15 @@ fn set_cookie_kind(source: &Source<'_>, raw: &RawSetCookie) -> Result<RuleKind, 
     let cleared_by = raw.cleared_by.as_ref().map(|text| side(source, text, false)).transpose()?;
     let (primary, candidate) = (source.expand(&raw.primary)?, source.expand(&raw.candidate)?);
     Ok(RuleKind::SetCookie(SetCookie { primary, candidate, cleared_by }))
+}
+
+fn body_kind(source: &Source<'_>, body: &Text) -> Result<RuleKind, ConfigError> {
+    const READINGS: [Media; 5] = [Media::Html, Media::Xml, Media::Json, Media::Form, Media::Text];
+    let word = source.expand(body)?;
+    READINGS.into_iter().find(|media| media.as_str() == word).map(RuleKind::Body).ok_or_else(|| {
+        let error = source.error(body.span(), format!("bodies are not read as `{word}`"));
+        error.near(&word, READINGS.iter().map(|media| media.as_str())).allowing("html, xml, json, form, text")
+    })
 }
 
 fn error_body_kind(source: &Source<'_>, list: &Spanned<Vec<Spanned<i64>>>) -> Result<RuleKind, ConfigError> {

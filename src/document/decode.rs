@@ -14,9 +14,9 @@ pub enum Media {
     Json,
     /// `text/*` and its kin that are not one of the others.
     Text,
-    /// `text/html`, `application/xhtml+xml`.
+    /// `text/html`.
     Html,
-    /// `application/xml`, `text/xml`, `…+xml`.
+    /// `application/xml`, `text/xml`, `…+xml` (XHTML too: what is wrong with it is an error to whoever reads it as that).
     Xml,
     /// `application/x-www-form-urlencoded`.
     Form,
@@ -46,7 +46,7 @@ impl Media {
         match essence.as_str() {
             "" => Media::None,
             "application/json" | "text/json" | "text/x-json" => Media::Json,
-            "text/html" | "application/xhtml+xml" => Media::Html,
+            "text/html" => Media::Html,
             "application/xml" | "text/xml" => Media::Xml,
             "application/x-www-form-urlencoded" => Media::Form,
             "application/javascript"
@@ -87,6 +87,8 @@ pub struct Decoded<'a> {
     pub bytes: Cow<'a, [u8]>,
     /// How the body is to be read.
     pub media: Media,
+    /// What its Content-Type says, where it was read as something else.
+    pub named: Media,
     /// The text, for every media but [`Media::Bytes`]; `None` where the bytes are malformed in the charset, or the charset
     /// is unknown: then they can only be compared as bytes, so that `0xFF` and `0xFE` stay different.
     pub text: Option<Cow<'a, str>>,
@@ -105,6 +107,16 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 ///
 /// `cap` bounds the bytes after every stage, while they are made. An empty body is empty whatever its headers say (HEAD).
 pub fn decode<'a>(body: Cow<'a, [u8]>, headers: &HeaderMap, cap: usize) -> Result<Decoded<'a>, DecodeError> {
+    decode_as(body, headers, cap, None)
+}
+
+/// The same, for a body that is to be read as `reading` whatever its Content-Type says; its charset is still what that says.
+pub fn decode_as<'a>(
+    body: Cow<'a, [u8]>,
+    headers: &HeaderMap,
+    cap: usize,
+    reading: Option<Media>,
+) -> Result<Decoded<'a>, DecodeError> {
     if body.len() > cap {
         return Err(DecodeError::TooLarge);
     }
@@ -119,11 +131,13 @@ pub fn decode<'a>(body: Cow<'a, [u8]>, headers: &HeaderMap, cap: usize) -> Resul
     }
     let content_type = headers.get(CONTENT_TYPE).map_or(Cow::Borrowed(""), |value| latin1(value.as_bytes()));
     let essence = content_type.split(';').next().unwrap_or_default();
-    let media = Media::of(essence);
+    let named = Media::of(essence);
+    let media = reading.unwrap_or(named);
     if media == Media::Bytes {
-        return Ok(Decoded { bytes, media, text: None, encoded });
+        return Ok(Decoded { bytes, media, named, text: None, encoded });
     }
-    Ok(with_text(bytes, media, charset_label(&content_type).as_deref(), encoded))
+    let (bytes, text) = with_text(bytes, media, charset_label(&content_type).as_deref());
+    Ok(Decoded { bytes, media, named, text, encoded })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -246,45 +260,42 @@ fn inflate(input: &[u8], zlib: bool, cap: usize) -> Result<Vec<u8>, DecodeError>
 }
 
 /// Reads the charset. A byte order mark wins over the label, the label over what the document says of itself.
-fn with_text<'a>(bytes: Cow<'a, [u8]>, media: Media, label: Option<&str>, encoded: bool) -> Decoded<'a> {
+fn with_text<'a>(bytes: Cow<'a, [u8]>, media: Media, label: Option<&str>) -> (Cow<'a, [u8]>, Option<Cow<'a, str>>) {
     let (encoding, skip) = match (Encoding::for_bom(&bytes), label) {
         (Some((encoding, length)), _) => (Some(encoding), length),
         (None, Some(label)) => (Encoding::for_label(label.as_bytes()), 0),
         (None, None) => (Some(declared(&bytes, media).unwrap_or(UTF_8)), 0),
     };
     let Some(encoding) = encoding else {
-        return Decoded { bytes, media, text: None, encoded };
+        return (bytes, None);
     };
     if encoding == UTF_8 {
-        return utf8(bytes, skip, media, encoded);
+        return utf8(bytes, skip);
     }
     let text = encoding
         .decode_without_bom_handling_and_without_replacement(bytes.get(skip..).unwrap_or_default())
         .map(Cow::into_owned);
     match text {
-        Some(text) => {
-            Decoded { bytes: Cow::Owned(text.clone().into_bytes()), media, text: Some(Cow::Owned(text)), encoded }
-        }
-        None => Decoded { bytes, media, text: None, encoded },
+        Some(text) => (Cow::Owned(text.clone().into_bytes()), Some(Cow::Owned(text))),
+        None => (bytes, None),
     }
 }
 
-fn utf8<'a>(bytes: Cow<'a, [u8]>, skip: usize, media: Media, encoded: bool) -> Decoded<'a> {
+fn utf8(bytes: Cow<'_, [u8]>, skip: usize) -> (Cow<'_, [u8]>, Option<Cow<'_, str>>) {
     match bytes {
         Cow::Borrowed(all) => match std::str::from_utf8(all) {
             Ok(text) => {
                 let text = text.get(skip..).unwrap_or_default();
-                Decoded { bytes: Cow::Borrowed(text.as_bytes()), media, text: Some(Cow::Borrowed(text)), encoded }
+                (Cow::Borrowed(text.as_bytes()), Some(Cow::Borrowed(text)))
             }
-            Err(_) => Decoded { bytes: Cow::Borrowed(all), media, text: None, encoded },
+            Err(_) => (Cow::Borrowed(all), None),
         },
         Cow::Owned(all) => match String::from_utf8(all) {
             Ok(mut text) => {
                 text.drain(..skip);
-                let bytes = Cow::Owned(text.as_bytes().to_vec());
-                Decoded { bytes, media, text: Some(Cow::Owned(text)), encoded }
+                (Cow::Owned(text.as_bytes().to_vec()), Some(Cow::Owned(text)))
             }
-            Err(error) => Decoded { bytes: Cow::Owned(error.into_bytes()), media, text: None, encoded },
+            Err(error) => (Cow::Owned(error.into_bytes()), None),
         },
     }
 }

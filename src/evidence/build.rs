@@ -6,8 +6,9 @@ use crate::compare::{Difference, Place};
 use crate::document::{Decoded, Media, decode};
 use crate::exchange::{Answer, Body, Exchange, Outcome, Request};
 use crate::judge::{Judgement, SignatureId};
-use crate::redact::Redactor;
+use crate::redact::{Known, Redactor};
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 
 /// Bytes of one difference's value.
 const VALUE: usize = 4 << 10;
@@ -49,6 +50,7 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
     };
     let session = from.session.unwrap_or_default();
     let differences = judgement.differences.iter().zip(from.ids).take(DIFFERENCES);
+    let secrets = Secrets::of(from);
     Exemplar {
         exchange: exchange.id,
         received_at_ms: exchange.received_at_ms,
@@ -58,7 +60,7 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
         session_requests: session.iter().skip(session.len().saturating_sub(SESSION)).cloned().collect(),
         primary: answer(&exchange.primary, redactor, bodies.0),
         candidate: answer(&exchange.candidate, redactor, bodies.1),
-        differences: differences.map(|(d, id)| difference(d, *id, redactor)).collect(),
+        differences: differences.map(|(d, id)| difference(d, *id, redactor, &secrets)).collect(),
         differences_total: judgement.differences_total,
         rules: judgement.rules.iter().map(|used| (used.name.to_string(), used.hits)).collect(),
         rule_set: from.rule_set,
@@ -108,17 +110,60 @@ fn answer(answer: &Answer, redactor: &Redactor, body: Option<String>) -> StoredA
     }
 }
 
-fn difference(difference: &Difference, signature: SignatureId, redactor: &Redactor) -> StoredDifference {
-    let value =
-        |value: &Option<String>| value.as_ref().map(|text| cap(redacted_value(difference, text, redactor), VALUE));
+/// What the bodies give away as secrets, each side's, where values are told without their surroundings.
+struct Secrets {
+    primary: Option<Known>,
+    candidate: Option<Known>,
+}
+
+impl Secrets {
+    fn of(from: &Building<'_>) -> Secrets {
+        // only values out of a tree of markup have lost what names them; in JSON a pointer does
+        let told = from.judgement.differences.iter().any(|d| d.place == Place::Body && !d.path.is_empty());
+        let is_json = |answer: &Answer| {
+            let headers = answer.outcome.response().map(|response| &response.headers);
+            let named = headers.and_then(|headers| headers.get(CONTENT_TYPE)?.to_str().ok()).unwrap_or_default();
+            Media::of(named.split(';').next().unwrap_or_default()) == Media::Json
+        };
+        let known = |answer: &Answer| {
+            if !told || is_json(answer) {
+                return Some(Known::default());
+            }
+            Some(from.redactor.known(readable_answer(answer)?.text.as_deref()?))
+        };
+        Secrets { primary: known(&from.exchange.primary), candidate: known(&from.exchange.candidate) }
+    }
+}
+
+/// Takes what the body gives away out of a value. Of a body too large to look at, attributes are left out.
+fn without(text: String, known: Option<&Known>, path: &str, redactor: &Redactor) -> String {
+    match known {
+        Some(known) => redactor.without(&text, known),
+        None if path.contains('@') || text.contains('@') => format!("{CUT}{}]", text.len()),
+        None => text,
+    }
+}
+
+fn difference(
+    difference: &Difference,
+    signature: SignatureId,
+    redactor: &Redactor,
+    secrets: &Secrets,
+) -> StoredDifference {
+    let value = |value: &Option<String>, known: &Option<Known>| {
+        let text = redacted_value(difference, value.as_ref()?, redactor);
+        let is_node = difference.place == Place::Body && !difference.path.is_empty();
+        let text = if is_node { without(text, known.as_ref(), &difference.path, redactor) } else { text };
+        Some(cap(text, VALUE))
+    };
     StoredDifference {
         signature,
         place: difference.place,
         path: cap(redactor.text(&difference.path), FIELD),
         kind: difference.kind,
         detail: difference.detail.clone(),
-        primary: value(&difference.primary),
-        candidate: value(&difference.candidate),
+        primary: value(&difference.primary, &secrets.primary),
+        candidate: value(&difference.candidate, &secrets.candidate),
         severity: difference.severity,
         shape: difference.shape.clone(),
     }

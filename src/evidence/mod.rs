@@ -11,7 +11,9 @@ mod exemplar;
 mod fold;
 mod ledger;
 mod mark;
+mod noise;
 mod ownership;
+mod stats;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use build::stored_request;
@@ -21,4 +23,5 @@ pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, Stored
 pub use fold::{Fold, Versions, request_key};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};
+pub use noise::{Noise, Paired, Subject, tell as tell_noise};
 pub use ownership::{Owner, Ownership};

@@ -3,8 +3,8 @@
 use super::{Context, Inconclusive, answers};
 use crate::compare::{Findings, Tallies, compare_bytes, compare_text, compare_trees};
 use crate::document::json::{Document, ParseError, ParseOptions, count_leaves, same_in_step};
-use crate::document::{DecodeError, Decoded, Media, decode};
-use crate::exchange::{Body, Chunks, Response};
+use crate::document::{DecodeError, Decoded, Media, canonical_pair, decode_as};
+use crate::exchange::{Body, Response};
 use crate::rules::RuleSet;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 
@@ -42,11 +42,12 @@ impl Bodies<'_> {
             _ => return Compared::undecided(Inconclusive::Truncated),
         };
         if self.same_reading() && primary.same_bytes(candidate) {
-            return Compared { leaves: self.leaves_as_sent(primary), ..Compared::default() };
+            return Compared::default();
         }
         let cap = self.context.limits.decoded_bytes;
-        let mine = decode(primary.contiguous(), &self.primary.headers, cap);
-        let theirs = decode(candidate.contiguous(), &self.candidate.headers, cap);
+        let reading = self.rules.body().map(|(_, media)| media);
+        let mine = decode_as(primary.contiguous(), &self.primary.headers, cap, reading);
+        let theirs = decode_as(candidate.contiguous(), &self.candidate.headers, cap, reading);
         match (mine, theirs) {
             (Err(DecodeError::TooLarge), _) | (_, Err(DecodeError::TooLarge)) => {
                 Compared::undecided(Inconclusive::TooLarge)
@@ -75,11 +76,22 @@ impl Bodies<'_> {
         tallies: &mut Tallies,
     ) -> Compared {
         if mine.media == theirs.media && mine.bytes == theirs.bytes && self.same_charset() {
-            let leaves = if mine.media == Media::Json { count_leaves([&*mine.bytes]) } else { 0 };
-            return Compared { leaves, ..Compared::default() };
+            return Compared::default();
         }
-        if mine.media == Media::Json {
-            return self.json(mine, theirs, findings, tallies);
+        if let Some((rule, media)) = self.rules.body()
+            && (mine.named != media || theirs.named != media)
+        {
+            tallies.hit(rule, 0);
+        }
+        match (mine.media, theirs.media) {
+            (Media::Json, _) => return self.json(mine, theirs, findings, tallies),
+            // the wrong type over what may be the right document is told by its header
+            (Media::Html | Media::Xml | Media::Form, other)
+                if other == mine.media || matches!(other, Media::Text | Media::None) =>
+            {
+                return self.tree(mine, theirs, findings, tallies);
+            }
+            _ => {}
         }
         match (&mine.text, &theirs.text) {
             (Some(mine), Some(theirs)) => {
@@ -90,17 +102,6 @@ impl Bodies<'_> {
             }
             _ => plain_bytes(findings, &mine.bytes, &theirs.bytes),
         }
-    }
-
-    /// Leaves of an equal JSON body that was sent uncompressed; 0 for any other.
-    fn leaves_as_sent(&self, body: &Chunks) -> u64 {
-        let headers = &self.primary.headers;
-        let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = essence.split(';').next().unwrap_or_default();
-        if headers.contains_key(CONTENT_ENCODING) || Media::of(essence) != Media::Json {
-            return 0;
-        }
-        count_leaves(body.iter().map(|part| &**part))
     }
 
     fn same_charset(&self) -> bool {
@@ -124,6 +125,46 @@ impl Bodies<'_> {
         let options =
             ParseOptions { spelled_numbers, ..ParseOptions::new(self.context.limits.depth, self.context.hash_key) };
         let (primary, candidate) = (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options));
+        let named = theirs.media == Media::Json;
+        self.parsed(primary, candidate, (mine, theirs, named), findings, tallies)
+    }
+
+    /// Markup and forms: both as canonical text, which is the same text where they are the same document.
+    fn tree(
+        &self,
+        mine: &Decoded<'_>,
+        theirs: &Decoded<'_>,
+        findings: &mut Findings,
+        tallies: &mut Tallies,
+    ) -> Compared {
+        let media = mine.media;
+        let named = theirs.media == media;
+        // what is malformed in its charset is no XML; browsers make something of the others, which only bytes tell apart
+        if media != Media::Xml && (mine.text.is_none() || theirs.text.is_none()) {
+            return plain_bytes(findings, &mine.bytes, &theirs.bytes);
+        }
+        let texts = [mine.text.as_deref(), theirs.text.as_deref()];
+        let [primary, candidate] = canonical_pair(media, texts, self.context.limits.depth);
+        if let (Ok(primary), Ok(candidate)) = (&primary, &candidate)
+            && primary == candidate
+        {
+            return Compared { leaves: count_leaves([primary.as_bytes()]), ..Compared::default() };
+        }
+        // each level of elements is two of its text, and what was too deep is so already
+        let options = ParseOptions::new(usize::MAX, self.context.hash_key);
+        let (primary, candidate) = (markup(&primary, &options), markup(&candidate, &options));
+        self.parsed(primary, candidate, (mine, theirs, named), findings, tallies)
+    }
+
+    /// Compares two documents, or tells which of them is none. `named` says that the candidate's type promised one.
+    fn parsed(
+        &self,
+        primary: Result<Document<'_>, ParseError>,
+        candidate: Result<Document<'_>, ParseError>,
+        (mine, theirs, named): (&Decoded<'_>, &Decoded<'_>, bool),
+        findings: &mut Findings,
+        tallies: &mut Tallies,
+    ) -> Compared {
         match (primary, candidate) {
             (Ok(primary), Ok(candidate)) => {
                 let walked = compare_trees(&primary, &candidate, self.rules, self.context.hash_key, findings, tallies);
@@ -131,7 +172,7 @@ impl Bodies<'_> {
             }
             // a document too deep on one side and broken on the other is still broken
             (Ok(_) | Err(ParseError::TooDeep { .. }), Err(error @ ParseError::Syntax { .. })) => {
-                if theirs.media == Media::Json {
+                if named {
                     unparseable(findings, true, &error.to_string())
                 } else {
                     plain_bytes(findings, &mine.bytes, &theirs.bytes)
@@ -148,6 +189,13 @@ impl Bodies<'_> {
             }
             (Err(_), Err(_)) => plain_bytes(findings, &mine.bytes, &theirs.bytes),
         }
+    }
+}
+
+fn markup<'a>(text: &'a Result<String, ParseError>, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
+    match text {
+        Ok(text) => Document::parse(text.as_bytes(), options).map(Document::as_markup),
+        Err(error) => Err(error.clone()),
     }
 }
 

@@ -100,9 +100,8 @@ pub struct Judgement {
     pub differences: Vec<Difference>,
     /// How many there were in all.
     pub differences_total: u64,
-    /// Leaves (scalars, empty containers) of the primary's document that were compared. Those of equal JSON bodies are
-    /// counted by a scan, without a tree. Equal bodies that were compressed or longer than the cap count none, since only
-    /// unpacking would tell: a share of leaves hidden by rules errs towards too much, never too little.
+    /// Leaves (scalars, empty containers) of the primary's document that were compared. Bodies of the same bytes count none,
+    /// since nobody read them: a share of leaves hidden by rules errs towards too much, never too little.
     pub leaves_compared: u64,
     /// Rules that hit, in order of name.
     pub rules: Vec<RuleUse>,

@@ -69,9 +69,9 @@ fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
     };
     let never = facts.route.is_some_and(|route| route.mirror == Some(false));
     let refusals = [
+        (facts.marked, NotMirrored::Marked),
         (facts.route.is_some_and(|route| route.owned_by_candidate), NotMirrored::Owned),
         (facts.upgrade, NotMirrored::Upgrade),
-        (facts.marked, NotMirrored::Marked),
         (!shared.mirroring.load(Relaxed), NotMirrored::Off),
         (shared.draining.load(Relaxed), NotMirrored::Draining),
         (shared.config.candidate.is_none(), NotMirrored::NoCandidate),

@@ -3,8 +3,9 @@
 use super::Markers;
 use super::account::Account;
 use super::admission::{self, Facts};
+use super::ask::marker_expiry_s;
 use super::budget::Permit;
-use super::session::{SessionKey, Ticket};
+use super::session::{Asked, SessionKey, Ticket};
 use super::shared::{Shared, now_ms};
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Exchanges handed over at once at most.
@@ -132,9 +134,9 @@ impl Lane {
         self.shared.sessions.as_ref().map(|sessions| sessions.ticket(key, establishes)).unwrap_or_default()
     }
     /// Notes what the primary's answer does to the client's session, before the client sees it.
-    pub fn primary_answered(&self, key: Option<SessionKey>, answer: &HeaderMap, ticket: Option<&mut Ticket>) {
+    pub fn primary_answered(&self, asked: Asked, answer: &HeaderMap, ticket: Option<&mut Ticket>) {
         if let Some(sessions) = &self.shared.sessions {
-            sessions.answered(key, answer, ticket);
+            sessions.answered(asked, answer, ticket);
         }
     }
     /// True where an unmarked request looks like a shadow request that came back: then it counts as marked.
@@ -155,6 +157,11 @@ impl Lane {
                 None
             }
         }
+    }
+    /// Marks a client's request on its way to the candidate, which owns its route; not as a copy, since it is none.
+    pub fn mark_owned(&self, headers: &mut HeaderMap, method: &Method, path: &str, timeout: Duration) {
+        let expiry_s = marker_expiry_s(timeout);
+        self.shared.markers.mark_exchange(headers, self.shared.exchange_id(), expiry_s, method, path);
     }
     /// Counts a request that is answered without asking anybody, since it has been here before.
     pub fn refuse_loop(&self) {

@@ -45,6 +45,10 @@ impl Markers {
     /// Marks a shadow request.
     pub fn mark_shadow(&self, headers: &mut HeaderMap, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) {
         headers.insert(SHADOW, HeaderValue::from_static("1"));
+        self.mark_exchange(headers, id, expiry_s, method, path);
+    }
+    /// Marks a request so that it is known when it comes back, without calling it a shadow request.
+    pub fn mark_exchange(&self, headers: &mut HeaderMap, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) {
         let mac = self.exchange_mac(id, expiry_s, method, path).to_hex();
         if let Ok(value) = HeaderValue::from_str(&format!("{id}.{expiry_s}.{mac}")) {
             headers.insert(EXCHANGE, value);

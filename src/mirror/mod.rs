@@ -21,6 +21,6 @@ pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
 pub use lane::{Job, Lane, flush_when_parked};
 pub use markers::{ECHO, Markers};
-pub use session::{SessionCounts, SessionKey, Ticket};
+pub use session::{Asked, SessionCounts, SessionKey, Ticket};
 pub use shadow::ShadowThread;
 pub use shared::{Judge, Setup, start};

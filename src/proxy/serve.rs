@@ -8,8 +8,8 @@ use super::upload::{ClientFault, ToSide, UploadState};
 use super::worker::{Live, Worker};
 use super::{forward, guard, tunnel};
 use crate::config::{Config, RouteConfig, RouteIndex};
-use crate::exchange::{Body as Copied, Client, ExchangeId, Failure, FailureKind, Request as Asked};
-use crate::mirror::{ECHO, Facts, Job, Lane, Markers, Permit, SessionKey, Ticket};
+use crate::exchange::{Body as Copied, Client, ExchangeId, Failure, FailureKind, Request as Original};
+use crate::mirror::{Asked, ECHO, Facts, Job, Lane, Markers, Permit, Ticket};
 use crate::upstream::{Capture, Hop, Lease, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -32,13 +32,13 @@ pub(super) async fn serve(
         return own(status, why, true);
     }
     let lane = &worker.lane;
-    if lane.markers().has_own_hop(request.headers()) {
-        lane.refuse_loop();
-        return own(StatusCode::LOOP_DETECTED, "this request has passed here before", false);
-    }
     let upgrade = wants_websocket(request.method(), request.headers()).then(|| hyper::upgrade::on(&mut request));
     let route = find(lane.config(), &request);
     let inbound = Inbound::new(worker, &request, route);
+    if inbound.shadow.is_none() && lane.markers().has_own_hop(request.headers()) {
+        lane.refuse_loop();
+        return own(StatusCode::LOOP_DETECTED, "this request has passed here before", false);
+    }
     let facts = Facts {
         route: route.map(|(_, route)| route),
         method: request.method(),
@@ -49,7 +49,7 @@ pub(super) async fn serve(
         marked: inbound.marked,
     };
     let permit = lane.admit(&facts);
-    let ticket = permit.as_ref().map(|_| lane.ticket(inbound.session, facts.establishes()));
+    let ticket = permit.as_ref().map(|_| lane.ticket(inbound.asked.session, facts.establishes()));
     let known_length = body_length(request.body()).is_some();
     if request.body().is_end_stream() {
         raw.begin();
@@ -61,7 +61,7 @@ pub(super) async fn serve(
         begin(lane, &parts, peer, route, admitted, upload.as_ref(), known_length)
     });
     let live = worker.side(inbound.owned);
-    prepare(worker, live, &mut parts, peer, inbound.shadow.is_some(), upgrade.is_some(), &body);
+    prepare(worker, live, &mut parts, peer, &inbound, upgrade.is_some(), &body);
     let sent = forward::send(&live.pool, Request::from_parts(parts, body), upload.as_deref(), live.timeout).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
@@ -78,14 +78,14 @@ pub(super) async fn serve(
 
 /// What is known of a request beside its own parts, until its answer is there.
 struct Inbound {
-    /// The exchange whose shadow request made the candidate send this one.
+    /// What the candidate was asked, a copy or a client's request on a route of its own, when it sent this one.
     shadow: Option<ExchangeId>,
     /// It is such a request, by its marker or by every sign.
     marked: bool,
     /// The candidate serves this route.
     owned: bool,
     /// The client's session at the primary.
-    session: Option<SessionKey>,
+    asked: Asked,
 }
 
 impl Inbound {
@@ -94,8 +94,10 @@ impl Inbound {
         let shadow = shadow_of(lane, request);
         let place = route.map(|(index, _)| index);
         let marked = shadow.is_some() || lane.is_return(place, request.method(), &path_and_query(request.uri()));
-        let owned = worker.owns(route.map(|(_, route)| route));
-        Inbound { shadow, marked, owned, session: lane.session_of(request.headers()) }
+        // What the candidate passes back to the monolith is the monolith's to answer, on a route of the candidate's too.
+        let owned = shadow.is_none() && worker.owns(route.map(|(_, route)| route));
+        let asked = Asked { session: lane.session_of(request.headers()), safe: request.method().is_safe() };
+        Inbound { shadow, marked, owned, asked }
     }
     /// True where the answer is the primary's to a client: then it says how the client's session goes on.
     fn is_clients(&self) -> bool {
@@ -140,7 +142,7 @@ fn begin(
     if let Some(upload) = upload {
         upload.copy_into(Capture::new(lane.config().mirror.max_body, lane.digest_seed()), &permit, known_length);
     }
-    let request = Asked {
+    let request = Original {
         method: parts.method.clone(),
         target: path_and_query(&parts.uri).into_owned(),
         headers: compact(&parts.headers),
@@ -160,7 +162,15 @@ fn begin(
 }
 
 /// Makes the client's head the head that the side gets.
-fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, peer: IpAddr, marked: bool, upgrade: bool, body: &ToSide) {
+fn prepare(
+    worker: &Worker,
+    live: &Live,
+    parts: &mut Parts,
+    peer: IpAddr,
+    inbound: &Inbound,
+    upgrade: bool,
+    body: &ToSide,
+) {
     let protocol = upgrade.then(|| parts.headers.get(UPGRADE).cloned()).flatten();
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);
@@ -173,13 +183,17 @@ fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, peer: IpAddr, marked
         headers.insert(HOST, host.clone());
     }
     Hop { peer }.append_forwarded(headers);
-    if marked {
+    if inbound.shadow.is_some() {
         // It has done its work here; further on it would be a secret of ours in somebody's log.
         Markers::strip_returned(headers);
     } else {
         Markers::strip_untrusted(headers);
     }
     worker.lane.markers().append_hop(headers);
+    if inbound.owned {
+        // So that what the candidate passes back is known, and goes to the monolith instead of round in a circle.
+        worker.lane.mark_owned(headers, &parts.method, parts.uri.path(), live.timeout);
+    }
     parts.uri = origin_form(std::mem::take(&mut parts.uri), &live.base_path);
     parts.version = Version::HTTP_11;
 }
@@ -236,7 +250,7 @@ fn answered(
     }
     if inbound.is_clients() {
         let ticket = pending.as_mut().and_then(Pending::ticket);
-        worker.lane.primary_answered(inbound.session, &parts.headers, ticket);
+        worker.lane.primary_answered(inbound.asked, &parts.headers, ticket);
     }
     if let Some(pending) = &mut pending {
         pending.head(parts.status, &parts.headers);

@@ -7,10 +7,13 @@
 
 mod fields;
 mod json;
+mod known;
 mod markup;
 mod names;
 mod paths;
 mod shapes;
+
+pub use known::Known;
 
 use crate::rules::{Selector, SelectorError};
 use paths::Selectors;

@@ -5,8 +5,13 @@ use super::shapes::regex;
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// True for names of secrets, in any case and with any of `-`, `_` and `.` between words: `X-Api-Key`, `accessToken`.
+/// True for names of secrets, in any case and with any of `-`, `_` and `.` between words: `X-Api-Key`, `accessToken`; for an
+/// attribute of markup (`user@session-id`) by its own name too.
 pub(super) fn is_secret(name: &str) -> bool {
+    is_plain_secret(name) || name.rsplit_once('@').is_some_and(|(_, attribute)| is_plain_secret(attribute))
+}
+
+fn is_plain_secret(name: &str) -> bool {
     const EXACT: &[&str] = &[
         "authorization",
         "proxyauthorization",
@@ -134,6 +139,7 @@ mod tests {
             "AWS_SECRET_ACCESS_KEY",
             "sessionid",
             "tokens[]",
+            "user@session-id",
         ] {
             assert!(is_secret(name), "{name}");
         }

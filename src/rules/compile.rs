@@ -5,7 +5,7 @@ use super::automaton::Automaton;
 use super::selector::Selector;
 use super::set::{Action, Entry};
 use super::{RuleError, RuleKind, RuleSpec, SideChoice};
-use super::{absent, added, decode, error_body, fallback, ignore, key, number, rename, rewrite};
+use super::{absent, added, body, decode, error_body, fallback, ignore, key, number, rename, rewrite};
 use super::{same_id, set_cookie, shape, text, url};
 
 /// The entries of a set, in the order of the specs, and the automaton of their selectors.
@@ -14,6 +14,7 @@ pub(super) fn compile(specs: &[RuleSpec]) -> Result<(Vec<Entry>, Automaton), Rul
     let mut entries: Vec<Entry> = Vec::with_capacity(specs.len());
     let mut selectors: Vec<Option<Selector>> = Vec::with_capacity(specs.len());
     let spaces = spaces(specs);
+    body::check(specs)?;
     for (at, spec) in specs.iter().enumerate() {
         let (entry, selector) = compile_one(spec, &spaces)?;
         for ((other, theirs), path) in entries.iter().zip(&selectors).zip(specs) {
@@ -64,7 +65,7 @@ fn compile_one(spec: &RuleSpec, spaces: &[&str]) -> Result<(Entry, Option<Select
         None => None,
     };
     let at = match (&spec.kind, &selector) {
-        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_), _) => &Selector { segments: Vec::new() },
+        (RuleKind::ErrorBody(_) | RuleKind::SetCookie(_) | RuleKind::Body(_), _) => &Selector { segments: Vec::new() },
         (_, Some(selector)) => selector,
         (_, None) => {
             return Err(error(spec, "path", "this kind acts on places; give a path such as `$.a`".into(), None));
@@ -149,6 +150,7 @@ fn structure_action(spec: &RuleSpec, at: &Selector, spaces: &[&str]) -> Result<A
             set_cookie::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;
             (Action::SetCookie(rule.clone()), Vec::new())
         }
+        RuleKind::Body(media) => (Action::Body(*media), Vec::new()),
         RuleKind::ErrorBody(rule) => {
             error_body::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;
             (Action::ErrorBody(rule.statuses.clone()), Vec::new())

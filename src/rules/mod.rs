@@ -15,7 +15,7 @@
 //!    kind: one of them per place);
 //! 9. `added` allows a member that only the candidate has.
 //!
-//! `set_cookie` acts on the Set-Cookie fields alone.
+//! `set_cookie` acts on the Set-Cookie fields alone; `body` says how bodies are read, before there is a tree.
 //!
 //! Of two rules of one kind at one place the more specific acts: a route's own before a general one, then fewer `..`, fewer
 //! `*`, more names. A tie is refused when the set is compiled.
@@ -24,6 +24,7 @@ mod absent;
 mod acting;
 mod added;
 mod automaton;
+mod body;
 mod compile;
 mod decode;
 mod error_body;

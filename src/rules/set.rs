@@ -6,6 +6,7 @@ use super::selector::Specificity;
 use super::value::Operand;
 use super::{Rename, RuleError, RuleSpec, SetCookie};
 use super::{decode, fallback, key, number, rewrite, same_id, shape, text, timestamp, url};
+use crate::document::Media;
 use crate::document::json::{Document, NodeId};
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub(super) enum Action {
     SameId(u32),
     ErrorBody(Vec<u16>),
     SetCookie(SetCookie),
+    Body(Media),
 }
 
 /// A compiled rule.
@@ -129,6 +131,14 @@ impl RuleSet {
     pub fn error_body(&self, status: u16) -> Option<RuleId> {
         let acts = |entry: &Entry| matches!(&entry.action, Action::ErrorBody(statuses) if statuses.contains(&status));
         self.entries.iter().position(acts).map(|at| RuleId(at as u32))
+    }
+    /// The rule that says how bodies are read, and how; a route's own before a general one.
+    pub fn body(&self) -> Option<(RuleId, Media)> {
+        let bodies = self.entries.iter().enumerate().filter_map(|(at, entry)| match entry.action {
+            Action::Body(media) => Some((entry.weight.0, RuleId(at as u32), media)),
+            _ => None,
+        });
+        bodies.max_by_key(|(of_route, ..)| *of_route).map(|(_, rule, media)| (rule, media))
     }
     /// The rules by which two cookies are compared as one, in order.
     pub fn cookies(&self) -> impl Iterator<Item = (RuleId, &SetCookie)> {

@@ -1,5 +1,6 @@
 //! A rule as the config spells it, validated but not compiled.
 
+use crate::document::Media;
 use std::sync::Arc;
 
 /// Which sides a rule acts on.
@@ -186,6 +187,8 @@ pub enum RuleKind {
     ErrorBody(ErrorBody),
     /// Two cookies are compared as one.
     SetCookie(SetCookie),
+    /// Bodies are read as this, whatever their Content-Type says.
+    Body(Media),
 }
 
 /// One rule of the config.

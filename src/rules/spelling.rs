@@ -132,6 +132,10 @@ fn spell_later_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
             put(&rule.candidate);
             put(rule.cleared_by.map_or("-", side));
         }
+        RuleKind::Body(media) => {
+            put("body");
+            put(media.as_str());
+        }
         // spelled above
         _ => {}
     }

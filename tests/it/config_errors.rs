@@ -122,8 +122,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "[[rule]]\nname = \"r\"\npath = \"$.a\"\n",
         "paritee.toml:4:8: rule[1].name: the rule `r` says nothing about what it does\n\
          \u{20} |\n4 | name = \"r\"\n  |        ^^^\n\
-         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, \
-         error_body, set_cookie",
+         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, set, key, rewrite, fallback, added, url, \
+         absent_is_null, rename, text, decode, same_id, error_body, set_cookie, body",
     ),
     (
         "a rule that ignores without a reason",
@@ -133,12 +133,40 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: reason = \"…\" beside ignore = true",
     ),
     (
-        "a rule kind that does not act yet",
-        "[[rule]]\nname = \"r\"\npath = \"$.a\"\nset = true\n",
-        "paritee.toml:6:7: rule[1].set: the rule kind `set` is not in this version, and a rule must not fail to act silently\n\
-         \u{20} |\n6 | set = true\n  |       ^^^^\n\
-         \u{20} = allowed: one of ignore, shape, timestamp, number, unordered, key, rewrite, fallback, added, same_id, \
-         error_body, set_cookie",
+        "a URL rule that ignores what there is not",
+        "[[rule]]\nname = \"u\"\npath = \"$.a\"\nurl = { ignore = [\"origin\", \"scheme\"] }\n",
+        "paritee.toml:6:29: rule[1].url.ignore[2]: unknown value `scheme`\n\
+         \u{20} |\n6 | url = { ignore = [\"origin\", \"scheme\"] }\n  |                             ^^^^^^^^\n\
+         \u{20} = allowed: origin, trailing_slash, query_order",
+    ),
+    (
+        "a text rule that hides nothing known",
+        "[[rule]]\nname = \"t\"\npath = \"$.a\"\ntext = \"trimm\"\n",
+        "paritee.toml:6:8: rule[1].text: unknown value `trimm`\n\
+         \u{20} |\n6 | text = \"trimm\"\n  |        ^^^^^^^\n\
+         \u{20} = did you mean `trim`?\n\
+         \u{20} = allowed: trim, collapse, case, nfc, crlf",
+    ),
+    (
+        "a reading that there is not",
+        "[[rule]]\nname = \"r\"\nbody = \"htm\"\n",
+        "paritee.toml:5:8: rule[1].body: bodies are not read as `htm`\n\
+         \u{20} |\n5 | body = \"htm\"\n  |        ^^^^^\n\
+         \u{20} = did you mean `html`?\n\
+         \u{20} = allowed: html, xml, json, form, text",
+    ),
+    (
+        "a reading of a place",
+        "[[rule]]\nname = \"r\"\npath = \"$.a\"\nbody = \"html\"\n",
+        "paritee.toml:5:8: rule[1].path: `body` acts on whole bodies: remove the path\n\
+         \u{20} |\n5 | path = \"$.a\"\n  |        ^^^^^",
+    ),
+    (
+        "two readings of all bodies",
+        "[[rule]]\nname = \"r\"\nbody = \"html\"\n[[rule]]\nname = \"s\"\nbody = \"xml\"\n",
+        "paritee.toml:8:8: rule[2].body: rule `s`: another rule says already how these bodies are read\n\
+         \u{20} |\n8 | body = \"xml\"\n  |        ^^^^^\n\
+         \u{20} = allowed: one `body` for a route and one for all: \"html\", \"xml\", \"json\", \"form\" or \"text\"",
     ),
     (
         "a shape that is nearly one",

@@ -1,7 +1,8 @@
 //! The judge by example: every table in `tests/cases/*.toml` is two answers and rules in, a judgement out.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use paritee::compare::Difference;
+use paritee::document::Media;
 use paritee::exchange::{
     Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request,
     Response, Route,
@@ -27,6 +28,9 @@ struct Case {
     name: String,
     #[serde(default = "get")]
     method: String,
+    /// The content type of both answers, where they name none.
+    #[serde(default = "json")]
+    content_type: String,
     primary: Given,
     candidate: Given,
     #[serde(default)]
@@ -88,6 +92,9 @@ struct Expected {
 fn get() -> String {
     "GET".into()
 }
+fn json() -> String {
+    "application/json".into()
+}
 fn ok() -> u16 {
     200
 }
@@ -129,6 +136,7 @@ pub(crate) struct RawRule {
     same_id: Option<String>,
     /// The primary's name, the candidate's, and who clears alone (empty: nobody).
     set_cookie: Option<(String, String, String)>,
+    body: Option<String>,
 }
 
 #[derive(Deserialize, Clone, Default)]
@@ -226,6 +234,14 @@ impl RawRule {
         } else if let Some((primary, candidate, cleared_by)) = &self.set_cookie {
             let cleared_by = (!cleared_by.is_empty()).then(|| side(cleared_by));
             RuleKind::SetCookie(SetCookie { primary: primary.clone(), candidate: candidate.clone(), cleared_by })
+        } else if let Some(word) = &self.body {
+            RuleKind::Body(match word.as_str() {
+                "html" => Media::Html,
+                "xml" => Media::Xml,
+                "form" => Media::Form,
+                "text" => Media::Text,
+                _ => Media::Json,
+            })
         } else if let Some(statuses) = &self.error_body {
             RuleKind::ErrorBody(ErrorBody { statuses: statuses.clone() })
         } else {
@@ -243,7 +259,7 @@ impl RawRule {
 }
 
 impl Given {
-    fn answer(&self) -> Answer {
+    fn answer(&self, content_type: &str) -> Answer {
         let outcome = match &self.failure {
             Some(word) => Outcome::Failed(Failure {
                 kind: match word.as_str() {
@@ -259,7 +275,7 @@ impl Given {
             None => {
                 let mut headers = HeaderMap::new();
                 if !self.headers.contains_key("content-type") {
-                    headers.insert("content-type", HeaderValue::from_static("application/json"));
+                    headers.insert("content-type", content_type.parse().unwrap());
                 }
                 for (name, value) in &self.headers {
                     if value != "-" {
@@ -311,7 +327,7 @@ pub(crate) fn exchange(method: &str, primary: Answer, candidate: Answer) -> Exch
 
 impl Case {
     fn exchange(&self, swapped: bool) -> Exchange {
-        let (primary, candidate) = (self.primary.answer(), self.candidate.answer());
+        let (primary, candidate) = (self.primary.answer(&self.content_type), self.candidate.answer(&self.content_type));
         let (primary, candidate) = if swapped { (candidate, primary) } else { (primary, candidate) };
         let mut exchange = exchange(&self.method, primary, candidate);
         if self.proxied {
@@ -405,6 +421,11 @@ fn bodies() {
 #[test]
 fn arrays() {
     run(include_str!("../cases/arrays.toml"));
+}
+
+#[test]
+fn markup() {
+    run(include_str!("../cases/markup.toml"));
 }
 
 #[test]

@@ -33,6 +33,8 @@ mod patches;
 mod readme;
 // the judge by example: two answers and rules in, a judgement out
 mod judge_cases;
+// HTML and XML by their laws, and hostile bodies
+mod markup;
 // comparison cases drawn from other projects' tests
 mod shared_cases;
 // the tee on the wire, with raw sockets on every side

@@ -110,7 +110,7 @@ fn media_is_read_from_the_type_alone() {
         ("text/plain", Media::Text),
         ("text/html", Media::Html),
         ("application/atom+xml", Media::Xml),
-        ("application/xhtml+xml", Media::Html),
+        ("application/xhtml+xml", Media::Xml),
         ("application/x-www-form-urlencoded", Media::Form),
         ("application/x-ndjson", Media::Text),
         ("image/png", Media::Bytes),

@@ -95,12 +95,23 @@ impl Seeds {
     }
 }
 
+/// Two hashes as one, in order. Each half of the result depends on all of both: products of 64 by 64 bits, folded, keyed by
+/// the seed (the mixing step of wyhash).
 #[inline]
 fn pair(first: u128, second: u128, seed: u64) -> u128 {
-    let mut both = [0_u8; 32];
-    both[..16].copy_from_slice(&first.to_le_bytes());
-    both[16..].copy_from_slice(&second.to_le_bytes());
-    xxh3_128_with_seed(&both, seed)
+    const ODD: [u64; 4] = [0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB, 0x8EBC_6AF0_9C88_C6E3, 0x5899_65CC_7537_4CC3];
+    let (a, b) = (first as u64, (first >> 64) as u64);
+    let (c, d) = (second as u64, (second >> 64) as u64);
+    let low = mix(a ^ seed ^ ODD[0], c ^ ODD[1]) ^ mix(b ^ ODD[2], d ^ seed.rotate_left(32) ^ ODD[3]);
+    let high = mix(a ^ ODD[3], d ^ seed ^ ODD[2]) ^ mix(b ^ seed.rotate_left(17) ^ ODD[1], c ^ ODD[0]);
+    let last = mix(low ^ seed, high ^ ODD[0]);
+    u128::from(low ^ last) | u128::from(high.wrapping_add(last.rotate_left(29))) << 64
+}
+
+#[inline]
+fn mix(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// Hashes for what a rule makes of values; the seeds are those of parsing under the same key.

@@ -34,7 +34,8 @@ impl Pair<'_, '_> {
     fn document(mut self) -> Option<u64> {
         loop {
             let opened = self.value()?;
-            if !(opened && self.first_child()?) && !self.after_value()? {
+            let first = opened && self.first_child()?;
+            if !first && !self.after_value()? {
                 break;
             }
         }

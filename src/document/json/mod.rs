@@ -141,12 +141,23 @@ pub struct Document<'a> {
     pub(crate) nodes: Vec<Node>,
     /// Bytes of a byte order mark before `text`.
     pub(crate) offset: usize,
+    /// The text is that of a tree of elements.
+    pub(crate) markup: bool,
 }
 
 impl<'a> Document<'a> {
     /// Parses a whole text. A leading byte order mark is ignored.
     pub fn parse(text: &'a [u8], options: &ParseOptions) -> Result<Document<'a>, ParseError> {
         parse::parse(text, options)
+    }
+    /// The same document as the canonical text of markup: its objects are elements (`document::tree`).
+    pub fn as_markup(mut self) -> Document<'a> {
+        self.markup = true;
+        self
+    }
+    /// True for the canonical text of markup.
+    pub fn is_markup(&self) -> bool {
+        self.markup
     }
     /// The document's value.
     pub fn root(&self) -> NodeId {

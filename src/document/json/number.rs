@@ -204,7 +204,7 @@ fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
 impl NumberKey {
     /// The key of a number as received.
     pub fn of(text: &str) -> NumberKey {
-        if let Some(small) = small_integer(text) {
+        if let Some(small) = small_integer(text).or_else(|| small_decimal(text)) {
             return small;
         }
         let decimal = Decimal::parse(text);
@@ -246,6 +246,41 @@ fn small_integer(text: &str) -> Option<NumberKey> {
         magnitude = magnitude * 10 + u64::from(digit);
     }
     Some(NumberKey::Small { negative: negative && magnitude != 0, magnitude })
+}
+
+/// The next usual case: at most 15 digits with a point among them and no exponent. Then both the digits and the power of
+/// ten are exact as binary64, and their quotient is the nearest one (Clinger, 1990).
+fn small_decimal(text: &str) -> Option<NumberKey> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let bytes = text.as_bytes();
+    let (negative, digits) = match bytes.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        _ => (false, bytes),
+    };
+    let (mut value, mut after, mut zeros, mut point) = (0_u64, 0_usize, 0_usize, false);
+    if digits.len() > 16 {
+        return None;
+    }
+    for byte in digits {
+        match byte {
+            b'.' if !point => point = true,
+            b'0'..=b'9' => {
+                value = value * 10 + u64::from(byte - b'0');
+                after += usize::from(point);
+                zeros = if *byte == b'0' && point { zeros + 1 } else { 0 };
+            }
+            _ => return None,
+        }
+    }
+    let (value, after) = (value / 10_u64.pow(zeros as u32), after - zeros);
+    if !point {
+        return None;
+    }
+    if after == 0 {
+        return Some(NumberKey::Small { negative: negative && value != 0, magnitude: value });
+    }
+    let magnitude = value as f64 / POWERS.get(after)?;
+    Some(NumberKey::Float(if negative { -magnitude } else { magnitude }.to_bits()))
 }
 
 fn fits(decimal: &Decimal) -> Option<u64> {

@@ -19,7 +19,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
     let mut parser = Parser {
         text,
         cursor: Cursor::new(text.as_bytes()),
-        nodes: Vec::with_capacity(text.len() / 16 + 1),
+        nodes: Vec::with_capacity(text.len() / 12 + 4),
         open: Vec::new(),
         seeds: Seeds::new(options.hash_key),
         depth: options.depth,
@@ -27,7 +27,7 @@ pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Docume
         names: Vec::new(),
     };
     match parser.document() {
-        Ok(()) => Ok(Document { text, nodes: parser.nodes, offset }),
+        Ok(()) => Ok(Document { text, nodes: parser.nodes, offset, markup: false }),
         Err(Stop::TooDeep) => Err(ParseError::TooDeep { offset: parser.cursor.at + offset, limit: options.depth }),
         Err(Stop::Syntax(message)) => Err(ParseError::Syntax { offset: parser.cursor.at + offset, message }),
     }

@@ -6,8 +6,10 @@ use crate::exchange::{
     Answer, Body, CandidateSession, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response,
     Route,
 };
+use crate::judge::Context;
 use crate::judge::{RuleUse, Vacuous};
 use crate::redact::RedactOptions;
+use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -236,6 +238,29 @@ fn no_secret_gets_into_a_batch() {
             }
             StoreBodies::Full => assert!(kept.unwrap().contains("note") && !partial),
         }
+    }
+}
+
+#[test]
+fn a_page_gives_away_what_its_values_are() {
+    let page = |token: &str, pad: usize| {
+        let body = format!("<input name=csrf_token value={token}>{}", " ".repeat(pad));
+        let mut answer = answer(200, &body);
+        if let Outcome::Answered(response) = &mut answer.outcome {
+            response.headers.insert("content-type", http::HeaderValue::from_static("text/html"));
+        }
+        answer
+    };
+    for pad in [0, 2 << 20] {
+        let exchange = exchange(1, "/a", page("S3CRET-A", pad), page("S3CRET-B", pad));
+        let judgement = crate::judge::judge(&exchange, &RuleSet::default(), &Context::default());
+        assert_eq!(judgement.differences[0].path, "/0/input@value");
+        let mut fold = fold();
+        fold.add(&exchange, &judgement, 9, (None, None), &redactor(), StoreBodies::Differences, None);
+        let batch = take(&mut fold);
+        assert!(!format!("{batch:?}").contains("S3CRET"), "{batch:?}");
+        let told = &batch.exemplars[0].1.differences[0];
+        assert!(told.primary.is_some() && (pad > 0 || told.primary != told.candidate));
     }
 }
 

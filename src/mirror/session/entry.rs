@@ -89,6 +89,10 @@ impl Session {
     pub(super) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
         self.changed.notified()
     }
+    /// The primary has said that it is dead.
+    pub(super) fn refuse(&self, now: Instant) {
+        self.settle(State::Refused { until: now + REFUSED_FOR });
+    }
     pub(super) fn end(&self) {
         self.ended.store(true, Relaxed);
     }
@@ -142,7 +146,7 @@ impl Asking {
     }
     /// The candidate has said no.
     pub(super) fn refused(self, now: Instant) {
-        self.session.settle(State::Refused { until: now + REFUSED_FOR });
+        self.session.refuse(now);
     }
     /// No answer that says anything.
     pub(super) fn failed(self, now: Instant) {

@@ -19,6 +19,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 /// Names a client's session without its cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,15 @@ pub(super) struct Sessions {
     key: [u8; 32],
     known: Mutex<Known>,
     pub(super) tally: Tally,
+}
+
+/// What a request had to do with sessions, for whoever sees the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The client's session, where the request carried one.
+    pub session: Option<SessionKey>,
+    /// Its method changes nothing: a session that its answer clears was dead before.
+    pub safe: bool,
 }
 
 /// What an exchange has to do with sessions; made on the live path, used on the shadow side.
@@ -102,11 +112,17 @@ impl Sessions {
     }
     /// Notes what the primary's answer does to the client's session; `ticket` where the exchange is mirrored. Called before
     /// the client sees the answer, so that nothing it sends next can overtake this.
-    pub(super) fn answered(&self, asked: Option<SessionKey>, answer: &HeaderMap, mut ticket: Option<&mut Ticket>) {
+    pub(super) fn answered(&self, asked: Asked, answer: &HeaderMap, mut ticket: Option<&mut Ticket>) {
         let Some(value) = cookies::set_by(answer, &self.config.cookie) else { return };
+        let Asked { session: asked, safe } = asked;
         if value.is_empty() {
             ticket.iter_mut().for_each(|ticket| ticket.cleared = true);
-            return asked.into_iter().for_each(|key| self.forget(key));
+            return match asked {
+                // It was dead before this request, and is for others that carry it.
+                Some(key) if safe => self.session(key).refuse(Instant::now()),
+                Some(key) => self.forget(key),
+                None => {}
+            };
         }
         let key = self.named(value.as_bytes());
         if asked == Some(key) {
@@ -184,16 +200,35 @@ mod tests {
         assert!(key == carrying(&sessions, "a") && key != carrying(&sessions, "b"));
         assert_eq!(sessions.key_of(&map(COOKIE, "xsessionid=a; sessionid=")), None);
         let mut ticket = sessions.ticket(Some(key), false);
-        sessions.answered(Some(key), &map(SET_COOKIE, "sessionid=\"\"; Max-Age=0"), Some(&mut ticket));
+        let out = Asked { session: Some(key), safe: false };
+        sessions.answered(out, &map(SET_COOKIE, "sessionid=\"\"; Max-Age=0"), Some(&mut ticket));
         assert!(ticket.cleared && ticket.session.is_some_and(|session| session.has_ended()));
         assert_eq!(sessions.counts().known, 0);
+    }
+
+    /// A request that is answered while another of the same dead session is on the bridge must not make that one look as if
+    /// it had been logged out meanwhile: both carry a credential that counts for nothing.
+    #[test]
+    fn a_session_that_was_dead_before_is_refused_and_has_not_ended() {
+        let sessions = sessions(10, true);
+        let key = carrying(&sessions, "expired");
+        let other = sessions.session(key);
+        let on_the_bridge = other.ask().unwrap();
+        let mut ticket = sessions.ticket(Some(key), false);
+        let read = Asked { session: Some(key), safe: true };
+        sessions.answered(read, &map(SET_COOKIE, "sessionid=; Max-Age=0"), Some(&mut ticket));
+        assert!(ticket.cleared && !other.has_ended());
+        drop(on_the_bridge);
+        assert!(matches!(other.standing(Instant::now()), entry::Standing::Refused));
+        assert!(Arc::ptr_eq(&other, &sessions.session(key)), "and is known for it");
     }
 
     #[test]
     fn a_log_in_is_awaited_before_the_client_has_its_answer() {
         let sessions = sessions(10, true);
         let mut ticket = sessions.ticket(None, true);
-        sessions.answered(None, &map(SET_COOKIE, "sessionid=new; HttpOnly"), Some(&mut ticket));
+        let log_in = Asked { session: None, safe: false };
+        sessions.answered(log_in, &map(SET_COOKIE, "sessionid=new; HttpOnly"), Some(&mut ticket));
         assert!(ticket.establishing.is_some());
         let next = sessions.ticket(Some(carrying(&sessions, "new")), false);
         assert!(next.session.unwrap().ask().is_none(), "the log-in asks already");
@@ -204,7 +239,8 @@ mod tests {
         let sessions = sessions(10, false);
         let (old, new) = (carrying(&sessions, "old"), carrying(&sessions, "new"));
         let mut ticket = sessions.ticket(Some(old), false);
-        sessions.answered(Some(old), &map(SET_COOKIE, "sessionid=new"), Some(&mut ticket));
+        let read = Asked { session: Some(old), safe: true };
+        sessions.answered(read, &map(SET_COOKIE, "sessionid=new"), Some(&mut ticket));
         assert!(Arc::ptr_eq(&ticket.session.unwrap(), &sessions.session(new)));
         assert_eq!(sessions.counts().known, 1);
     }

@@ -1,9 +1,9 @@
 //! One running example: started by the same script as the demo, stopped by closing its standard input.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn root() -> &'static Path {
@@ -37,6 +37,7 @@ pub(crate) fn available() -> bool {
 /// Everything that runs: monolith, gRPC worker, new API, tee.
 pub(crate) struct Stack {
     child: Child,
+    lines: BufReader<ChildStdout>,
     info: Value,
 }
 
@@ -54,10 +55,22 @@ impl Stack {
         }
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("python3");
+        let lines = BufReader::new(child.stdout.take().expect("its output"));
+        let mut stack = Stack { child, lines, info: Value::Null };
+        stack.read_info();
+        stack
+    }
+    /// The API and the tee anew with these mistakes, on the data as it was at first; the monolith stays, which is what takes
+    /// long to start.
+    pub(crate) fn again(&mut self, faults: &[&str]) {
+        let mut stdin = self.child.stdin.as_ref().expect("its input");
+        writeln!(stdin, "{}", serde_json::json!(faults)).expect("a script that listens");
+        self.read_info();
+    }
+    fn read_info(&mut self) {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let info = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the example did not start: {line:?}"));
-        Stack { child, info }
+        self.lines.read_line(&mut line).expect("a line");
+        self.info = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the example did not start: {line:?}"));
     }
     /// An address or path by its name in the script's line.
     pub(crate) fn get(&self, name: &str) -> &str {
@@ -67,19 +80,27 @@ impl Stack {
     pub(crate) fn pids(&self) -> Vec<i64> {
         self.info["pids"].as_object().map(|pids| pids.values().filter_map(Value::as_i64).collect()).unwrap_or_default()
     }
-    /// Sends the front end's traffic through the tee; gives the driver's summary.
+    /// Sends the front ends' traffic through the tee, log-ins and writes included; gives the driver's summary.
     pub(crate) fn traffic(&self, seed: u64) -> Value {
-        self.traffic_to(self.get("tee"), seed)
+        self.traffic_of(seed, 400)
     }
-    fn traffic_to(&self, url: &str, seed: u64) -> Value {
+    /// The same with about so many requests.
+    pub(crate) fn traffic_of(&self, seed: u64, requests: u32) -> Value {
         let output = Command::new("python3")
             .arg(folder().join("traffic.py"))
-            .args([url, "--seed", &seed.to_string(), "--rate", "150"])
+            .args([self.get("tee"), "--admin", self.get("admin"), "--monolith", self.get("monolith")])
+            .args(["--seed", &seed.to_string(), "--requests", &requests.to_string(), "--rate", "200"])
             .output()
             .expect("the driver");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "the driver failed: {text} {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_str(text.trim()).expect("the driver's summary")
+    }
+    /// `report` in JSON.
+    pub(crate) fn report(&self) -> Value {
+        let (code, text) = self.query(&["report", "--format", "json"]);
+        assert_eq!(code, 0, "{text}");
+        serde_json::from_str(&text).expect("a report")
     }
     /// Runs a query command of the real binary against the running tee.
     pub(crate) fn query(&self, words: &[&str]) -> (i32, String) {

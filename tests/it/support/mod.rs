@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+pub(crate) mod browser;
 pub(crate) mod origin;
 pub(crate) mod tee;
 pub(crate) mod wire;

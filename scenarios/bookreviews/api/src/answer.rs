@@ -2,7 +2,8 @@
 
 use crate::App;
 use crate::faults::Fault;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use futures::stream;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -52,7 +53,6 @@ impl Refusal {
 pub(crate) fn found(app: &App, document: &Value, cache_control: &'static str) -> Response<Body> {
     let mut response = framed(app, StatusCode::OK, "application/json", Body::from(document.to_string()));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Cookie"));
     if app.faults.on(Fault::NosniffLost) {
         response.headers_mut().remove(header::X_CONTENT_TYPE_OPTIONS);
     }
@@ -66,9 +66,35 @@ pub(crate) fn refused(app: &App, refusal: Refusal) -> Response<Body> {
         Refusal::Unauthenticated if app.faults.on(Fault::UnauthenticatedAs200) => StatusCode::OK,
         _ => refusal.status(),
     };
-    let document = json!({ "error": refusal.words() });
-    let mut response = framed(app, status, "application/json", Body::from(document.to_string()));
+    of_status(app, status, &json!({ "error": refusal.words() }))
+}
+
+/// A JSON answer of any status.
+pub(crate) fn of_status(app: &App, status: StatusCode, document: &Value) -> Response<Body> {
+    framed(app, status, "application/json", Body::from(document.to_string()))
+}
+
+/// What went wrong here is for the log; the caller is told that it did.
+pub(crate) fn failed(error: anyhow::Error) -> Refusal {
+    tracing::error!(%error, "an answer cannot be made");
+    Refusal::Internal
+}
+
+/// Says that the answer depends on who asks.
+pub(crate) fn vary_on_cookie(response: &mut Response<Body>) {
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Cookie"));
+}
+
+/// Sends the client elsewhere for good, as the monolith's middleware does, which is outside the one that forbids frames.
+pub(crate) fn moved(app: &App, location: &str) -> Response<Body> {
+    let Ok(location) = location.parse() else {
+        return refused(app, Refusal::Internal);
+    };
+    // That middleware does not say how long its nothing is either.
+    let nothing = Body::from_stream(stream::empty::<Result<Bytes, std::io::Error>>());
+    let mut response = framed(app, StatusCode::MOVED_PERMANENTLY, "text/html; charset=utf-8", nothing);
+    response.headers_mut().remove(header::X_FRAME_OPTIONS);
+    response.headers_mut().insert(header::LOCATION, location);
     response
 }
 

@@ -67,7 +67,7 @@ fn summary(review: &Review, faults: Faults) -> String {
 }
 
 /// The chosen name, or the user name; no name of a deleted account.
-fn display_name(user: &User, faults: Faults) -> &str {
+pub(crate) fn display_name(user: &User, faults: Faults) -> &str {
     if user.deleted {
         "deleted user"
     } else if user.display_name.is_empty() && !faults.on(Fault::NameNoFallback) {

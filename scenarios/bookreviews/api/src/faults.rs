@@ -26,11 +26,11 @@ pub(crate) enum Fault {
     FieldDropped,
     /// A reviewer whose account was erased becomes an object without a name instead of null (document.rs)
     ErasedReviewerAsObject,
-    /// Listings are oldest first within a page (reviews.rs)
+    /// Listings are in reverse order within a page (paging.rs)
     ListReversed,
-    /// A full page is one review short (reviews.rs)
+    /// A full page is one short (paging.rs)
     PageShortByOne,
-    /// The first review of a page comes again at its end (reviews.rs)
+    /// The first of a page comes again at its end (paging.rs)
     DuplicateInList,
     /// The last page has no `next` instead of a null one (paging.rs)
     NextAbsent,
@@ -56,6 +56,26 @@ pub(crate) enum Fault {
     NoStoreLost,
     /// `X-Content-Type-Options` is forgotten (answer.rs)
     NosniffLost,
+    /// A missing slash is redirected to a host of the inner network (routes.rs)
+    RedirectWrongHost,
+    /// The session cookie of a log-in may be read by scripts (accounts.rs)
+    CookieNotHttpOnly,
+    /// The name alone logs in, whatever the password (accounts.rs)
+    PasswordUnchecked,
+    /// A deleted account still logs in (accounts.rs)
+    DeletedAccountLogsIn,
+    /// Who logged in is nobody to `whoami` (accounts.rs)
+    SessionLost,
+    /// `whoami` keeps its first answer to somebody and gives it to everybody who is logged in (accounts.rs)
+    AnswerCachedForAnother,
+    /// A review is asked for as nobody, so that writers lose their own drafts (reviews.rs)
+    CallerForgotten,
+    /// Whoever is logged in reads the drafts of the others (reviews.rs)
+    AnothersDraftVisible,
+    /// Staff is refused the drafts of the others (reviews.rs)
+    StaffNotKnown,
+    /// The second of the best rated books has the name of the first (books.rs)
+    UrnOfAnotherBook,
 }
 
 /// The mistakes that are switched on.

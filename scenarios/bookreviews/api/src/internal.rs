@@ -7,7 +7,7 @@ pub(crate) mod proto {
 }
 
 pub(crate) use proto::list_reviews_request::Of;
-pub(crate) use proto::{Book, ListReviewsResponse, Review, User};
+pub(crate) use proto::{Book, BookRating, ListBooksResponse, ListReviewsResponse, Review, User};
 
 use crate::answer::Refusal;
 use anyhow::Context;
@@ -19,12 +19,12 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
-/// For one internal call; an owned route makes two rounds of them at most.
+/// For one internal call; an owned route makes three rounds of them at most.
 const DEADLINE: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// Who asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Nobody who is logged in.
     Anonymous,
@@ -72,6 +72,30 @@ impl Internal {
         call(client.list_reviews(request(caller, message)), "reviews").await
     }
 
+    /// The best rated books, of those with so many reviews or more.
+    pub(crate) async fn ratings(
+        &self,
+        caller: Caller,
+        min_reviews: i32,
+        limit: i32,
+    ) -> Result<Vec<BookRating>, Refusal> {
+        let mut client = ReviewsClient::new(self.channel.clone());
+        let message = proto::RateBooksRequest { min_reviews, limit };
+        Ok(call(client.rate_books(request(caller, message)), "ratings").await?.ratings)
+    }
+
+    /// A slice of all books.
+    pub(crate) async fn list_books(
+        &self,
+        caller: Caller,
+        offset: i64,
+        limit: i32,
+    ) -> Result<ListBooksResponse, Refusal> {
+        let mut client = BooksClient::new(self.channel.clone());
+        let message = proto::ListBooksRequest { offset, limit };
+        call(client.list_books(request(caller, message)), "books").await
+    }
+
     /// One book.
     pub(crate) async fn book(&self, caller: Caller, isbn: String) -> Result<Book, Refusal> {
         let mut client = BooksClient::new(self.channel.clone());
@@ -92,6 +116,23 @@ impl Internal {
     pub(crate) async fn user(&self, caller: Caller, id: i64) -> Result<User, Refusal> {
         let mut client = UsersClient::new(self.channel.clone());
         call(client.get_user(request(caller, proto::GetUserRequest { id })), "reviewer").await
+    }
+
+    /// The user of these credentials; `Unauthenticated` when they are wrong. Nobody is logged in yet who could ask.
+    pub(crate) async fn authenticate(&self, username: String, password: String) -> Result<User, Refusal> {
+        let mut client = UsersClient::new(self.channel.clone());
+        let message = proto::AuthenticateRequest { username, password };
+        call(client.authenticate(request(Caller::Anonymous, message)), "user").await
+    }
+
+    /// The user of a session of the monolith; `None` when it is not live.
+    pub(crate) async fn resolve(&self, session_key: String) -> Result<Option<User>, Refusal> {
+        let mut client = UsersClient::new(self.channel.clone());
+        let message = proto::ResolveSessionRequest { session_key };
+        match call(client.resolve_session(request(Caller::Anonymous, message)), "session").await {
+            Err(Refusal::NotFound(_)) => Ok(None),
+            resolved => resolved.map(Some),
+        }
     }
 
     /// Several users in one call; unknown ones are left out.
@@ -124,7 +165,7 @@ async fn call<T>(call: impl Future<Output = Result<Response<T>, Status>>, what: 
         Code::NotFound => Refusal::NotFound(what),
         Code::PermissionDenied => Refusal::Forbidden,
         Code::Unauthenticated => Refusal::Unauthenticated,
-        Code::Unavailable => Refusal::Unavailable,
+        Code::Unavailable | Code::ResourceExhausted => Refusal::Unavailable,
         Code::DeadlineExceeded | Code::Cancelled => Refusal::TooLate,
         code => {
             tracing::error!(%code, what, message = status.message(), "an internal call failed");

@@ -1,10 +1,14 @@
 //! The new API of the bookreviews example: the service that takes routes over from the Django monolith.
 //!
-//! Reading order: [`routes`] (which routes it owns; the rest goes to [`proxy`]), [`reviews`] (an owned route: ask the
-//! internal APIs, compose), [`internal`] (those APIs over gRPC), [`document`] (the shape of an answer, the fallbacks),
-//! [`answer`] (status, headers, errors), [`paging`], and [`faults`] (mistakes that can be switched on, to be found).
+//! Reading order: [`routes`] (which routes it owns at which step; the rest goes to [`proxy`]), [`callers`] (who asks, by
+//! [`sessions`]), [`reviews`], [`books`] and [`accounts`] (owned routes: ask the internal APIs, compose), [`internal`] (those
+//! APIs over gRPC), [`document`] (the shape of an answer, the fallbacks), [`answer`] (status, headers, errors), [`paging`],
+//! and [`faults`] (mistakes that can be switched on, to be found).
 
+mod accounts;
 mod answer;
+mod books;
+mod callers;
 mod document;
 mod faults;
 mod internal;
@@ -12,6 +16,7 @@ mod paging;
 mod proxy;
 mod reviews;
 mod routes;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +26,7 @@ use clap::Parser;
 use faults::{Fault, Faults};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -44,9 +49,17 @@ struct Args {
     /// What `x-build` says in this service's own answers.
     #[arg(long, default_value = concat!("api-", env!("CARGO_PKG_VERSION")))]
     build: String,
-    /// How far the move has come: up to 4 everything is still passed on to the monolith, at 5 three routes are answered here.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=5))]
+    /// How far the move has come: 1 a transparent proxy, 2 sessions of its own, 3 the user travels to the internal APIs, 4
+    /// the listing of books comes from them, 5 everything that reads is composed of them, 6 clients come with the
+    /// monolith's session alone.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=6))]
     step: u8,
+    /// Signs the session cookies, 32 bytes or more; several processes may share it. Without it a random one, for this run.
+    #[arg(long, value_name = "FILE")]
+    session_key_file: Option<std::path::PathBuf>,
+    /// Which headers of a request are passed on to the monolith with it.
+    #[arg(long, value_enum, default_value_t = proxy::Passed::All)]
+    forward: proxy::Passed,
     /// A mistake to make; may be given several times.
     #[arg(long = "fault", value_name = "NAME")]
     faults: Vec<Fault>,
@@ -57,7 +70,11 @@ struct App {
     internal: internal::Internal,
     proxy: proxy::Proxy,
     build: http::HeaderValue,
+    step: u8,
+    sessions: sessions::Sessions,
     faults: Faults,
+    /// For the mistake that gives one caller's answer to the others.
+    first_who_am_i: OnceLock<serde_json::Value>,
 }
 
 #[tokio::main]
@@ -73,9 +90,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     let app = Arc::new(App {
         internal: internal::Internal::new(&args.grpc)?,
-        proxy: proxy::Proxy::new(&args.monolith)?,
+        proxy: proxy::Proxy::new(&args.monolith, args.forward)?,
         build: args.build.parse().context("--build must fit into a header")?,
+        step: args.step,
+        sessions: sessions::Sessions::new(args.session_key_file.as_deref())?,
         faults: Faults::new(&args.faults),
+        first_who_am_i: OnceLock::new(),
     });
     let resets = app.faults.on(Fault::ResetInBody);
     let listener =
@@ -91,7 +111,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     });
     let stopping = Arc::new(tokio::sync::Notify::new());
     let told = stopping.clone();
-    let server = axum::serve(listener, routes::router(app, args.step)).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, routes::router(app)).with_graceful_shutdown(async move {
         stop_signal().await;
         told.notify_one();
     });

@@ -34,7 +34,7 @@ impl Page {
         Ok(Page { number, chosen_size })
     }
 
-    /// Reviews on a full page.
+    /// How many are on a full page.
     pub(crate) fn size(self) -> i32 {
         // At most LARGEST_SIZE.
         self.chosen_size.unwrap_or(DEFAULT_SIZE) as i32
@@ -60,6 +60,22 @@ impl Page {
         }
         members.insert("previous".into(), if self.number > 1 { link(self.number - 1) } else { Value::Null });
         Ok(members)
+    }
+
+    /// What is listed on the page, in its order.
+    pub(crate) fn results(self, mut results: Vec<Value>, faults: Faults) -> Value {
+        if faults.on(Fault::PageShortByOne) && results.len() == self.size() as usize {
+            results.pop();
+        }
+        if faults.on(Fault::ListReversed) {
+            results.reverse();
+        }
+        if faults.on(Fault::DuplicateInList)
+            && let Some(first) = results.first().cloned()
+        {
+            results.push(first);
+        }
+        Value::Array(results)
     }
 }
 

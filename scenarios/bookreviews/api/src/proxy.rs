@@ -6,6 +6,7 @@ use crate::App;
 use crate::answer::{self, Refusal};
 use anyhow::bail;
 use axum::body::Body;
+use clap::ValueEnum;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, Request, Response, Uri, header};
 use hyper_util::client::legacy::Client;
@@ -28,15 +29,29 @@ const CONNECTION_FIELDS: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
+/// Which headers of a request travel with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Passed {
+    /// All that are not about the connection
+    All,
+    /// Cookies and what describes the body, as a first proxy is often written; a tee's markers are lost
+    Cookies,
+}
+
+/// What travels where only cookies do.
+const COOKIES: [HeaderName; 5] =
+    [header::COOKIE, header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE];
+
 /// Sends requests on to the monolith.
 pub(crate) struct Proxy {
     client: Client<HttpConnector, Body>,
     monolith: Authority,
+    passed: Passed,
 }
 
 impl Proxy {
     /// To the monolith, or the tee in front of it, at `http://HOST:PORT`.
-    pub(crate) fn new(monolith: &Uri) -> anyhow::Result<Proxy> {
+    pub(crate) fn new(monolith: &Uri, passed: Passed) -> anyhow::Result<Proxy> {
         let (Some("http"), Some(authority), "" | "/") = (monolith.scheme_str(), monolith.authority(), monolith.path())
         else {
             bail!("--monolith {monolith}: http://HOST:PORT is needed");
@@ -44,7 +59,7 @@ impl Proxy {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector);
-        Ok(Proxy { client, monolith: authority.clone() })
+        Ok(Proxy { client, monolith: authority.clone(), passed })
     }
 
     /// The monolith's answer to this request, as it gave it.
@@ -54,10 +69,13 @@ impl Proxy {
         let Ok(uri) = uri else {
             return answer::refused(app, Refusal::Internal);
         };
-        // The Host field stays the client's, so that the monolith's absolute links are right.
         *request.uri_mut() = uri;
         *request.version_mut() = http::Version::HTTP_11;
+        // The Host field stays the client's, so that the monolith's absolute links are right.
         drop_connection_fields(request.headers_mut());
+        if self.passed == Passed::Cookies {
+            keep_cookies(request.headers_mut());
+        }
         match tokio::time::timeout(PATIENCE, self.client.request(request)).await {
             Ok(Ok(response)) => {
                 let (mut head, body) = response.into_parts();
@@ -70,6 +88,13 @@ impl Proxy {
             }
             Err(_) => answer::refused(app, Refusal::TooLate),
         }
+    }
+}
+
+fn keep_cookies(headers: &mut HeaderMap) {
+    let others: Vec<HeaderName> = headers.keys().filter(|name| !COOKIES.contains(name)).cloned().collect();
+    for name in others {
+        headers.remove(name);
     }
 }
 
@@ -107,5 +132,10 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["cookie", "x-paritee-exchange", "x-shadow-request"]);
+        headers.insert("content-type", http::HeaderValue::from_static("text/plain"));
+        keep_cookies(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-type", "cookie"]);
     }
 }

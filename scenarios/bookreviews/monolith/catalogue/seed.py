@@ -7,13 +7,19 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from random import Random
 
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 
 from .models import Author, Book, Review, User, isbn_key
 
 SEED = 20_261_123
 PASSWORD = "correct horse"
 ARCHIVE_BASE = 2**53 + 1
+# A browser that was left open comes back with this one, years after it ended. Nobody may be logged in by it.
+EXPIRED_SESSION = "expiredexpiredexpiredexpired2020"
+EXPIRED_USER = 2
 
 # (id, username, display name, active)
 USERS = [
@@ -85,8 +91,8 @@ OFFSETS = [0, 60, 330, -210, 120, 765, -480, 345]
 
 def fill():
     """Writes everything into empty tables."""
-    # One hash for all: it is slow by design, and the password is in this file.
-    password = make_password(PASSWORD, salt="bookreviews", hasher="pbkdf2_sha256")
+    # One hash for all: the password is in this file. Of a shorter salt Django would make another at the first log-in.
+    password = make_password(PASSWORD, salt="bookreviewsbookreviews")
     User.objects.bulk_create(
         User(
             id=key,
@@ -106,6 +112,22 @@ def fill():
         )
         book.authors.set(authors)
     Review.objects.bulk_create(reviews())
+    expired_session()
+
+
+def expired_session():
+    """A session as log-in made it once, whose time is over."""
+    user = User.objects.get(pk=EXPIRED_USER)
+    data = {
+        SESSION_KEY: str(user.pk),
+        BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+        HASH_SESSION_KEY: user.get_session_auth_hash(),
+    }
+    Session.objects.create(
+        session_key=EXPIRED_SESSION,
+        session_data=SessionStore().encode(data),
+        expire_date=datetime(2020, 6, 1, 12, 0, tzinfo=timezone.utc),
+    )
 
 
 def reviews():

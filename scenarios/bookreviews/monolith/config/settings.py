@@ -2,6 +2,8 @@
 import os
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # An example on loopback with invented data: the default key protects nothing.
@@ -11,6 +13,12 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 # Told in every answer, so that whoever compares answers knows which build gave them.
 BUILD = os.environ.get("BOOKREVIEWS_BUILD", "monolith-dev")
+
+# The routes of the JSON API that another service answers by now; config/urls.py says which addresses they are.
+MOVABLE = {"review", "reviews-by-book", "reviews-by-reviewer", "books", "top-rated", "whoami"}
+MOVED = set(filter(None, os.environ.get("BOOKREVIEWS_MOVED", "").split(",")))
+if not MOVED <= MOVABLE:
+    raise ImproperlyConfigured(f"BOOKREVIEWS_MOVED names {MOVED - MOVABLE}; known are {sorted(MOVABLE)}")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -40,6 +48,8 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "catalogue.User"
+# The only one, for seed data and log-in alike: a hash of another would be made anew at the first log-in, which is a write.
+PASSWORD_HASHERS = ["catalogue.hashers.ExampleHasher"]
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

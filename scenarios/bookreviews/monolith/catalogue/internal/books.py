@@ -4,7 +4,7 @@ import books_pb2_grpc
 
 from catalogue.models import Book, isbn_key
 
-from .caller import batch, call, not_found
+from .caller import batch, call, not_found, slice_of
 
 
 def message(book):
@@ -38,3 +38,10 @@ class Books(books_pb2_grpc.BooksServicer):
         keys = batch([isbn_key(isbn) for isbn in request.isbns])
         found = {book.isbn_key: book for book in Book.objects.prefetch_related("authors").filter(isbn_key__in=keys)}
         return books_pb2.BatchGetBooksResponse(books=[message(found[key]) for key in keys if key in found])
+
+    @call
+    def ListBooks(self, request, caller):
+        """A slice of all books, by title."""
+        books = Book.objects.order_by("title", "pk").prefetch_related("authors")
+        items = books[slice_of(request)]
+        return books_pb2.ListBooksResponse(books=[message(item) for item in items], total=books.count())

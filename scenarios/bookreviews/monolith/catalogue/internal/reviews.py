@@ -2,10 +2,11 @@
 import grpc
 import reviews_pb2
 import reviews_pb2_grpc
+from django.db.models import Avg, Count, Sum
 
 from catalogue.models import Review, isbn_key
 
-from .caller import LARGEST_BATCH, LARGEST_ID, Refused, batch, call, not_found
+from .caller import Refused, batch, call, limit_of, not_found, slice_of
 
 
 def message(review):
@@ -59,7 +60,21 @@ class Reviews(reviews_pb2_grpc.ReviewsServicer):
                 reviews = reviews.filter(reviewer_id=request.reviewer_id)
             case _:
                 raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "a book or a reviewer is needed")
-        if not 1 <= request.limit <= LARGEST_BATCH or not 0 <= request.offset <= LARGEST_ID - LARGEST_BATCH:
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"limit is 1 to {LARGEST_BATCH}, offset is not negative")
-        items = reviews[request.offset : request.offset + request.limit]
+        items = reviews[slice_of(request)]
         return reviews_pb2.ListReviewsResponse(reviews=[message(item) for item in items], total=reviews.count())
+
+    @call
+    def RateBooks(self, request, caller):
+        """The best rated books; drafts do not count, whoever asks."""
+        limit = limit_of(request)
+        rated = (
+            Review.objects.readable_by(None)
+            .values("book_id", "book__isbn")
+            .annotate(total=Sum("stars"), number=Count("pk"), average=Avg("stars"))
+            .filter(number__gte=request.min_reviews)
+            .order_by("-average", "book_id")[:limit]
+        )
+        ratings = [
+            reviews_pb2.BookRating(isbn=row["book__isbn"], stars=row["total"], reviews=row["number"]) for row in rated
+        ]
+        return reviews_pb2.RateBooksResponse(ratings=ratings)

@@ -1,60 +1,28 @@
-"""The internal APIs over a real gRPC connection: who asks, which codes, batches, reflection."""
-from concurrent import futures
-
+"""The internal APIs over a real gRPC connection: who asks, which codes, batches, slices, reflection."""
 import books_pb2
-import books_pb2_grpc
 import grpc
 import reviews_pb2
-import reviews_pb2_grpc
 import users_pb2
-import users_pb2_grpc
-from django.test import TransactionTestCase
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from catalogue import seed
-from catalogue.management.commands.serve_grpc import services
-from catalogue.models import Review
+from catalogue.models import Book, Review
 
-ANONYMOUS = (("auth_user", "anonymous"),)
+from .worker import ANONYMOUS, WithWorker, user
 
 
-def user(key):
-    """The metadata of a user's call."""
-    return (("auth_user", str(key)),)
-
-
-class InternalApis(TransactionTestCase):
-    """Each test has the example's data and a worker of its own."""
-
-    def setUp(self):
-        """Data, server, stubs."""
-        seed.fill()
-        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
-        services(self.server)
-        port = self.server.add_insecure_port("127.0.0.1:0")
-        self.server.start()
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        self.reviews = reviews_pb2_grpc.ReviewsStub(self.channel)
-        self.books = books_pb2_grpc.BooksStub(self.channel)
-        self.users = users_pb2_grpc.UsersStub(self.channel)
-
-    def tearDown(self):
-        """Nothing stays open."""
-        self.channel.close()
-        self.server.stop(grace=None).wait()
-
-    def refused(self, code, call, message, metadata):
-        """Asserts that a call ends with this code."""
-        with self.assertRaises(grpc.RpcError) as caught:
-            call(message, metadata=metadata, timeout=5)
-        self.assertEqual(caught.exception.code(), code)
+class InternalApis(WithWorker):
+    """What they give and refuse."""
 
     def test_the_caller_must_be_named_once_and_exist(self):
         """Nobody, two, no number, an unknown and a deleted account are all refused, by every service."""
         calls = [
             (self.reviews.GetReview, reviews_pb2.GetReviewRequest(id=1)),
             (self.books.GetBook, books_pb2.GetBookRequest(isbn="9780156027601")),
+            (self.books.ListBooks, books_pb2.ListBooksRequest(limit=1)),
+            (self.reviews.RateBooks, reviews_pb2.RateBooksRequest(limit=1)),
             (self.users.GetUser, users_pb2.GetUserRequest(id=1)),
+            (self.users.ResolveSession, users_pb2.ResolveSessionRequest(session_key="x")),
+            (self.users.Authenticate, users_pb2.AuthenticateRequest(username="ada", password="x")),
         ]
         for metadata in [(), user(1) + user(2), user("ada"), user(""), user("-1"), user(999), user(7), user(10**30)]:
             for call, message in calls:
@@ -89,6 +57,40 @@ class InternalApis(TransactionTestCase):
         self.refused(grpc.StatusCode.INVALID_ARGUMENT, self.users.BatchGetUsers, wanted, ANONYMOUS)
         wanted = reviews_pb2.ListReviewsRequest(reviewer_id=2, limit=101)
         self.refused(grpc.StatusCode.INVALID_ARGUMENT, self.reviews.ListReviews, wanted, ANONYMOUS)
+
+    def test_books_come_by_title_in_slices(self):
+        """All of them once, in the order of the monolith's own listing."""
+        pages = [
+            self.books.ListBooks(books_pb2.ListBooksRequest(offset=at, limit=3), metadata=ANONYMOUS, timeout=5)
+            for at in (0, 3, 6, 9)
+        ]
+        self.assertEqual({page.total for page in pages}, {8})
+        listed = [book.isbn for page in pages for book in page.books]
+        self.assertEqual(listed, list(Book.objects.order_by("title", "pk").values_list("isbn", flat=True)))
+        for offset, limit in [(-1, 1), (0, 0), (0, 101), (2**63 - 1, 1)]:
+            wanted = books_pb2.ListBooksRequest(offset=offset, limit=limit)
+            self.refused(grpc.StatusCode.INVALID_ARGUMENT, self.books.ListBooks, wanted, ANONYMOUS)
+
+    def test_ratings_leave_out_drafts_and_books_with_few_reviews(self):
+        """Best average first, of equal ones the older entry; the same for whoever asks."""
+        wanted = reviews_pb2.RateBooksRequest(min_reviews=3, limit=100)
+        for metadata in (ANONYMOUS, user(1), user(4)):
+            found = self.reviews.RateBooks(wanted, metadata=metadata, timeout=5).ratings
+            self.assertEqual(len(found), 7)
+            order = []
+            for rating in found:
+                book = Book.objects.get(isbn=rating.isbn)
+                published = [review.stars for review in book.reviews.all() if not review.is_draft]
+                self.assertEqual((rating.stars, rating.reviews), (sum(published), len(published)))
+                order.append((-rating.stars / rating.reviews, book.pk))
+            self.assertEqual(order, sorted(order))
+        first = reviews_pb2.RateBooksRequest(min_reviews=3, limit=1)
+        self.assertEqual(self.reviews.RateBooks(first, metadata=ANONYMOUS, timeout=5).ratings[0], found[0])
+        most = max(rating.reviews for rating in found)
+        few = reviews_pb2.RateBooksRequest(min_reviews=most + 1, limit=100)
+        self.assertEqual(len(self.reviews.RateBooks(few, metadata=ANONYMOUS, timeout=5).ratings), 0)
+        none = reviews_pb2.RateBooksRequest(min_reviews=3, limit=0)
+        self.refused(grpc.StatusCode.INVALID_ARGUMENT, self.reviews.RateBooks, none, ANONYMOUS)
 
     def test_the_server_tells_its_services(self):
         """By reflection."""

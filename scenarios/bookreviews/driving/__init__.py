@@ -1,0 +1,1 @@
+"""What traffic.py sends: what only reads, and what writes."""
