@@ -5,7 +5,7 @@ use super::{Exit, out, sides};
 use crate::compare;
 use crate::config::{Config, Flags, RouteIndex, load};
 use crate::document::json::{Document, ParseError, ParseOptions};
-use crate::document::{DecodeError, Decoded, Media, decode};
+use crate::document::{DecodeError, Decoded, Media, canonical_pair, decode_as};
 use crate::exchange::{
     Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route,
 };
@@ -13,6 +13,7 @@ use crate::judge::{Context, Verdict, judge};
 use crate::report::{DiffView, build, diff, json, patch};
 use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let judgement = judge(&exchange, &rules, &context);
     let view = build::diff(&judgement);
     match args.format {
-        Format::Text => print_text(args, &exchange, &context, &view)?,
+        Format::Text => print_text(args, &exchange, (&rules, &context), &view)?,
         Format::Json => out::print_raw(|out| json::write(out, &view))?,
         Format::Patch => print_patch(args, &exchange, &context)?,
     }
@@ -130,29 +131,43 @@ fn route(text: Option<&str>, config: Option<&Config>) -> Result<(Route, Method, 
 }
 
 /// Prints what differs, with what it stands in where the bodies tell.
-fn print_text(args: &Args, exchange: &Exchange, context: &Context, view: &DiffView) -> Result<(), Failure> {
+fn print_text(
+    args: &Args,
+    exchange: &Exchange,
+    (rules, context): (&RuleSet, &Context),
+    view: &DiffView,
+) -> Result<(), Failure> {
     let name = |path: &Path| match path == Path::new("-") {
         true => "standard input".to_owned(),
         false => path.display().to_string(),
     };
     let names = [name(&args.primary), name(&args.candidate)];
     let layout = diff::Layout { names: [&names[0], &names[1]], width: out::width(), colour: out::colour() };
-    let print = |bodies| out::print(|out| diff::write(out, view, bodies, &layout));
-    let (primary, candidate) = (exchange.primary.outcome.response(), exchange.candidate.outcome.response());
-    let (Some(Ok(mine)), Some(Ok(theirs))) =
-        (primary.map(|side| decoded_body(side, context)), candidate.map(|side| decoded_body(side, context)))
+    let print = |bodies: diff::Bodies<'_, '_>| out::print(|out| diff::write(out, view, bodies, &layout));
+    let reading = rules.body().map(|(_, media)| media);
+    let read = |side: Option<_>| side.and_then(|response| decode_body(response, context, reading).ok());
+    let (Some(mine), Some(theirs)) =
+        (read(exchange.primary.outcome.response()), read(exchange.candidate.outcome.response()))
     else {
         return print(diff::Bodies::Unknown);
     };
-    if mine.media == Media::Json {
-        let options = ParseOptions::new(context.limits.depth, context.hash_key);
-        return match (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options)) {
-            (Ok(mine), Ok(theirs)) => print(diff::Bodies::Json(&mine, &theirs)),
-            _ => print(diff::Bodies::Unknown),
-        };
-    }
-    match (&mine.text, &theirs.text) {
-        (Some(mine), Some(theirs)) => print(diff::Bodies::Text(mine, theirs)),
+    let mut depth = context.limits.depth;
+    let (primary, candidate) = match (mine.media, &mine.text, &theirs.text) {
+        (Media::Json, ..) => (Cow::Borrowed(&*mine.bytes), Cow::Borrowed(&*theirs.bytes)),
+        (Media::Html | Media::Xml | Media::Form, Some(a), Some(b)) => {
+            let [Ok(a), Ok(b)] = canonical_pair(mine.media, [Some(a), Some(b)], depth) else {
+                return print(diff::Bodies::Unknown);
+            };
+            // what was too deep is so already
+            depth = usize::MAX;
+            (Cow::Owned(a.into_bytes()), Cow::Owned(b.into_bytes()))
+        }
+        (_, Some(mine), Some(theirs)) => return print(diff::Bodies::Text(mine, theirs)),
+        _ => return print(diff::Bodies::Unknown),
+    };
+    let options = ParseOptions::new(depth, context.hash_key);
+    match (Document::parse(&primary, &options), Document::parse(&candidate, &options)) {
+        (Ok(primary), Ok(candidate)) => print(diff::Bodies::Trees(&primary, &candidate)),
         _ => print(diff::Bodies::Unknown),
     }
 }
@@ -173,14 +188,18 @@ fn decoded<'a>(file: &Path, outcome: &'a Outcome, context: &Context) -> Result<D
     let file = file.display();
     match outcome {
         Outcome::Answered(response) => {
-            decoded_body(response, context).map_err(|error| Failure::usage(format!("{file}: {error}")))
+            decode_body(response, context, None).map_err(|error| Failure::usage(format!("{file}: {error}")))
         }
         Outcome::Failed(failure) => Err(Failure::usage(format!("{file}: no whole answer: {}", failure.message))),
     }
 }
 
-fn decoded_body<'a>(response: &'a Response, context: &Context) -> Result<Decoded<'a>, DecodeError> {
-    decode(response.body.kept().contiguous(), &response.headers, context.limits.decoded_bytes)
+fn decode_body<'a>(
+    response: &'a Response,
+    context: &Context,
+    reading: Option<Media>,
+) -> Result<Decoded<'a>, DecodeError> {
+    decode_as(response.body.kept().contiguous(), &response.headers, context.limits.decoded_bytes, reading)
 }
 
 fn document<'a>(file: &Path, body: &'a Decoded<'_>, context: &Context) -> Result<Document<'a>, Failure> {

@@ -95,7 +95,7 @@ fn page(a: &str, b: &str, width: usize, colour: bool) -> String {
     let (mine, theirs) = (parse(a.as_bytes()), parse(b.as_bytes()));
     let mut out = Vec::new();
     let layout = diff::Layout { names: ["a\u{1b}[2J.json", "b.json"], width, colour };
-    diff::write(&mut out, &view, diff::Bodies::Json(&mine, &theirs), &layout).unwrap();
+    diff::write(&mut out, &view, diff::Bodies::Trees(&mine, &theirs), &layout).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -30,8 +30,8 @@ const MOVES: usize = 10;
 /// What is known beside the differences, for showing what they stand in.
 #[derive(Clone, Copy)]
 pub enum Bodies<'b, 'd> {
-    /// Both are JSON.
-    Json(&'b Document<'d>, &'b Document<'d>),
+    /// Both are trees: JSON, or markup and forms as canonical text.
+    Trees(&'b Document<'d>, &'b Document<'d>),
     /// Both are text.
     Text(&'b str, &'b str),
     /// Nothing is known.
@@ -109,7 +109,7 @@ fn summary(page: &mut Page<'_>, view: &DiffView) -> io::Result<()> {
 
 fn body(page: &mut Page<'_>, found: &[&DifferenceView], bodies: Bodies<'_, '_>) -> io::Result<()> {
     let trees = match bodies {
-        Bodies::Json(primary, candidate) => Some(Trees { primary, candidate }),
+        Bodies::Trees(primary, candidate) => Some(Trees { primary, candidate }),
         Bodies::Text(..) | Bodies::Unknown => None,
     };
     let entries = outline(found);
@@ -228,7 +228,8 @@ fn item(
 fn label(page: &mut Page<'_>, indent: usize, name: &str, view: &DifferenceView, note: Option<&str>) -> io::Result<()> {
     let detail = view.detail.as_deref().map(clean);
     let kind = match (view.kind, detail) {
-        (Kind::Type, _) => format!("type {} → {}", type_of(raw(&view.primary)), type_of(raw(&view.candidate))),
+        (Kind::Type, Some(detail)) => format!("type ({detail})"),
+        (Kind::Type, None) => format!("type {} → {}", type_of(raw(&view.primary)), type_of(raw(&view.candidate))),
         (Kind::Header | Kind::Body, Some(detail)) => detail,
         (kind, Some(detail)) => format!("{kind} ({detail})"),
         (kind, None) => kind.to_string(),

@@ -174,7 +174,7 @@ mod tests {
         );
         assert_eq!(
             printed(Some("\"as it was, and so on\""), Some("\"as it was\"")).lines().nth(1),
-            Some("           ^^^^^^^^^^^^")
+            Some("            ^^^^^^^^^^^")
         );
     }
 }
