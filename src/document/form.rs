@@ -1,7 +1,7 @@
 //! `application/x-www-form-urlencoded`: each name with the list of its values, in the order in which they came.
 
 use super::json::{ParseError, escape};
-use super::tree::Writer;
+use super::writer::Writer;
 use std::collections::BTreeMap;
 
 /// `b=2&a=1&b=3` as `{"a":["1"],"b":["2","3"]}`, as browsers read it: `+` is a space, a bare name has an empty value, a `%`

@@ -5,6 +5,7 @@ mod form;
 mod html;
 pub mod json;
 mod tree;
+mod writer;
 mod xml;
 
 pub(crate) use decode::latin1;

@@ -7,7 +7,7 @@ mod space;
 mod words;
 
 use super::json::ParseError;
-use super::tree::Writer;
+use super::writer::Writer;
 use html5ever::{Namespace, QualName, ns};
 use sink::{Data, NONE, ROOT, Tree};
 

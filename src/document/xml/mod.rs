@@ -5,7 +5,7 @@ mod names;
 mod text;
 
 use super::json::ParseError;
-use super::tree::Writer;
+use super::writer::Writer;
 use names::{Expanded, Scopes};
 use quick_xml::Reader;
 use quick_xml::events::Event;
