@@ -27,6 +27,13 @@ struct Group<'m> {
     set: bool,
 }
 
+/// What belongs together, by position, and what is left over on each side.
+struct Matched {
+    pairs: Vec<(usize, usize)>,
+    rest_p: Vec<usize>,
+    rest_c: Vec<usize>,
+}
+
 impl Walk<'_, '_> {
     pub(super) fn match_any_order(&mut self, task: &Task, rule: RuleId, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
         let mut pairs: Vec<Pair> = Vec::new();
@@ -89,20 +96,21 @@ impl Walk<'_, '_> {
         let (primary, candidate) = (self.primary, self.candidate);
         let hash_p = |at: usize| group.mine.get(at).map_or(0, |node| primary.hash(*node));
         let hash_c = |at: usize| group.theirs.get(at).map_or(0, |node| candidate.hash(*node));
-        let (mut matched, mut rest_p, mut rest_c) = cancel(&group.p, &group.c, hash_p, hash_c);
-        if self.walker.below(group.here) && !rest_p.is_empty() && !rest_c.is_empty() {
+        let mut matched = cancel(&group.p, &group.c, hash_p, hash_c);
+        if self.walker.below(group.here) && !matched.rest_p.is_empty() && !matched.rest_c.is_empty() {
             let (keys_p, wild_p) = self.normal_keys(group, true);
             let (keys_c, wild_c) = self.normal_keys(group, false);
             let key = |keys: &HashMap<usize, u128>, at: usize| keys.get(&at).copied().unwrap_or(0);
-            let (exact, left_p, left_c) = cancel(&rest_p, &rest_c, |at| key(&keys_p, at), |at| key(&keys_c, at));
             if wild_p || wild_c {
-                let ask = (&keys_p, &keys_c);
-                (matched, rest_p, rest_c) = self.match_by_rules(group, ask, matched, rest_p, rest_c);
+                matched = self.match_by_rules(group, (&keys_p, &keys_c), matched);
             } else {
-                matched.extend(exact);
-                (rest_p, rest_c) = (left_p, left_c);
+                let (of_p, of_c) = (|at| key(&keys_p, at), |at| key(&keys_c, at));
+                let exact = cancel(&matched.rest_p, &matched.rest_c, of_p, of_c);
+                matched.pairs.extend(exact.pairs);
+                (matched.rest_p, matched.rest_c) = (exact.rest_p, exact.rest_c);
             }
         }
+        let Matched { pairs: matched, mut rest_p, mut rest_c } = matched;
         if group.set && !(rest_p.is_empty() && rest_c.is_empty()) {
             let before = rest_p.len() + rest_c.len();
             rest_p.retain(|p| !self.is_there(group, &[*p], &group.c));
@@ -159,15 +167,13 @@ impl Walk<'_, '_> {
     }
 
     /// A maximum matching over pairs that are equal under the rules, begun with what cancelled (Kuhn's algorithm).
-    #[allow(clippy::type_complexity)]
     fn match_by_rules(
         &mut self,
         group: &Group<'_>,
         (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
-        cancelled: Vec<(usize, usize)>,
-        rest_p: Vec<usize>,
-        rest_c: Vec<usize>,
-    ) -> (Vec<(usize, usize)>, Vec<usize>, Vec<usize>) {
+        begun: Matched,
+    ) -> Matched {
+        let Matched { pairs: cancelled, rest_p, rest_c } = begun;
         // where all fit, all take part; else only what is left over
         let whole = group.p.len() <= MATCHING && group.c.len() <= MATCHING;
         let (mut p, mut c) = if whole { (group.p.clone(), group.c.clone()) } else { (rest_p, rest_c) };
@@ -210,7 +216,7 @@ impl Walk<'_, '_> {
         if !whole && !rest_p.is_empty() && !rest_c.is_empty() && self.probing == 0 {
             self.approximate = true;
         }
-        (matched, rest_p, rest_c)
+        Matched { pairs: matched, rest_p, rest_c }
     }
 
     /// Finds a place for one element, moving others; at most [`MATCHING`] calls deep.
@@ -326,25 +332,19 @@ impl Walk<'_, '_> {
 const NO_KEY: &str = "";
 
 /// Pairs positions with equal keys, the first with the first; and what is left on each side.
-#[allow(clippy::type_complexity)]
-fn cancel(
-    p: &[usize],
-    c: &[usize],
-    key_p: impl Fn(usize) -> u128,
-    key_c: impl Fn(usize) -> u128,
-) -> (Vec<(usize, usize)>, Vec<usize>, Vec<usize>) {
+fn cancel(p: &[usize], c: &[usize], key_p: impl Fn(usize) -> u128, key_c: impl Fn(usize) -> u128) -> Matched {
     let mut places: HashMap<u128, Vec<usize>> = HashMap::with_capacity(c.len());
     for at in c.iter().rev() {
         places.entry(key_c(*at)).or_default().push(*at);
     }
-    let (mut pairs, mut rest) = (Vec::new(), Vec::new());
+    let (mut pairs, mut rest_p) = (Vec::new(), Vec::new());
     for at in p {
         match places.get_mut(&key_p(*at)).and_then(Vec::pop) {
             Some(other) => pairs.push((*at, other)),
-            None => rest.push(*at),
+            None => rest_p.push(*at),
         }
     }
-    let mut others: Vec<usize> = places.into_values().flatten().collect();
-    others.sort_unstable();
-    (pairs, rest, others)
+    let mut rest_c: Vec<usize> = places.into_values().flatten().collect();
+    rest_c.sort_unstable();
+    Matched { pairs, rest_p, rest_c }
 }

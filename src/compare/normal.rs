@@ -145,17 +145,18 @@ impl<'d> Walk<'_, 'd> {
         {
             return Seen::Skipped { wild: false };
         }
-        let value = Operand::of(document, Some(node));
-        let mut made = self.rules.rewrite(&acting, primary, &value).map(|(text, _)| text);
-        let plain = made.as_ref().map_or_else(|| value.clone(), |text| Operand::Text(text.as_bytes().into()));
-        let folded = self.rules.text(&acting, &plain).map(|(text, _)| text);
-        made = folded.or_else(|| made.clone());
-        let value = made.as_ref().map_or(value, |text| Operand::Text(text.as_bytes().into()));
+        let (mut value, mut made) = (Operand::of(document, Some(node)), false);
+        if let Some((text, _)) = self.rules.rewrite(&acting, primary, &value) {
+            (value, made) = (Operand::Text(text.into_bytes().into()), true);
+        }
+        if let Some((text, _)) = self.rules.text(&acting, &value) {
+            (value, made) = (Operand::Text(text.into_bytes().into()), true);
+        }
         if self.rules.could_accept(&acting, &value) {
             return Seen::Hash(WILD, true);
         }
-        if let Some(text) = &made {
-            return Seen::Hash(self.hasher.string(text.as_bytes()), false);
+        if let (Operand::Text(text), true) = (&value, made) {
+            return Seen::Hash(self.hasher.string(text), false);
         }
         let any_order = acting.array().is_some();
         if document.kind(node).is_container() && (below || any_order || acting.rename().is_some()) {

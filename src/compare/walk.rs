@@ -39,6 +39,20 @@ pub(super) struct Task {
     pub(super) detail: Option<&'static str>,
 }
 
+impl Task {
+    /// Two nodes at the root of a place.
+    fn root(primary: NodeId, candidate: NodeId, here: Here) -> Task {
+        Task::below((None, None), 0, here).with(Some(primary), Some(candidate))
+    }
+    /// A place below two containers, still without its nodes.
+    fn below(parents: (Option<NodeId>, Option<NodeId>), path: u32, here: Here) -> Task {
+        Task { primary: None, candidate: None, parents, path, here, element: false, list: None, detail: None }
+    }
+    fn with(self, primary: Option<NodeId>, candidate: Option<NodeId>) -> Task {
+        Task { primary, candidate, ..self }
+    }
+}
+
 /// Node visits that probing pairs may cost in one comparison; beyond it, matching is approximate.
 pub(super) const PROBE_BUDGET: u64 = 500_000;
 
@@ -109,16 +123,7 @@ pub(crate) fn compare_trees<'x, 'd>(
         claims: Vec::new(),
     };
     let here = walk.walker.root();
-    walk.stack.push(Task {
-        primary: Some(primary.root()),
-        candidate: Some(candidate.root()),
-        parents: (None, None),
-        path: 0,
-        here,
-        element: false,
-        list: None,
-        detail: None,
-    });
+    walk.stack.push(Task::root(primary.root(), candidate.root(), here));
     while let Some(task) = walk.stack.pop() {
         walk.step(task);
     }
@@ -295,16 +300,7 @@ impl<'x, 'd> Walk<'x, 'd> {
             (None, None) => (Segment::None, Segment::None),
         };
         self.links.push(Link { parent: task.path, primary, candidate });
-        Task {
-            primary: p,
-            candidate: c,
-            parents: (Some(parents.0), Some(parents.1)),
-            path: (self.links.len() - 1) as u32,
-            here,
-            element: false,
-            list: None,
-            detail: None,
-        }
+        Task::below((Some(parents.0), Some(parents.1)), (self.links.len() - 1) as u32, here).with(p, c)
     }
 
     fn arrays(&mut self, task: &Task, p: NodeId, c: NodeId, acting: &Acting) {
@@ -337,16 +333,8 @@ impl<'x, 'd> Walk<'x, 'd> {
         let segment = |at: Option<usize>| at.map_or(Segment::None, |at| Segment::Index(at as u32));
         self.links.push(Link { parent: task.path, primary: segment(pair.0), candidate: segment(pair.1) });
         let here = self.element_here(task.here, pair.0.or(pair.1).unwrap_or(0), lengths, pair.0.is_some());
-        Task {
-            primary: None,
-            candidate: None,
-            parents: (Some(parents.0), Some(parents.1)),
-            path: (self.links.len() - 1) as u32,
-            here,
-            element: true,
-            list: None,
-            detail: None,
-        }
+        let parents = (Some(parents.0), Some(parents.1));
+        Task { element: true, ..Task::below(parents, (self.links.len() - 1) as u32, here) }
     }
 
     pub(super) fn element_here(&mut self, here: Here, at: usize, lengths: (usize, usize), primary: bool) -> Here {
@@ -361,16 +349,7 @@ impl<'x, 'd> Walk<'x, 'd> {
         let (stack, links, lists) = (std::mem::take(&mut self.stack), self.links.len(), self.lists.len());
         let outer = std::mem::replace(&mut self.found, false);
         self.probing += 1;
-        self.stack.push(Task {
-            primary: Some(primary),
-            candidate: Some(candidate),
-            parents: (None, None),
-            path: 0,
-            here,
-            element: true,
-            list: None,
-            detail: None,
-        });
+        self.stack.push(Task { element: true, ..Task::root(primary, candidate, here) });
         while let Some(task) = self.stack.pop() {
             self.budget = self.budget.saturating_sub(1);
             if self.budget == 0 {

@@ -8,7 +8,7 @@ use super::{Bridge, Session, sections};
 use crate::exchange::Route;
 use crate::judge::{Owners, OwnersByClass};
 use crate::principal::{Classifier, Credential, PrincipalClass, When};
-use crate::rules::{RuleSet, Selector};
+use crate::rules::{RuleSet, Selector, is_cookie_name};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const BRIDGES: &str = "`METHOD /path` at the candidate, without parameters (POST
 /// `[mirror.session]`, but for `establish`, which is about routes.
 pub(super) fn session(source: &Source<'_>, raw: &RawSession) -> Result<Session, ConfigError> {
     let cookie = source.expand(&raw.cookie)?;
-    if cookie.is_empty() || cookie.bytes().any(|b| !b.is_ascii_graphic() || b"=;,\"".contains(&b)) {
+    if !is_cookie_name(&cookie) {
         let error = source.error(raw.cookie.span(), format!("`{cookie}` is not the name of a cookie"));
         return Err(error.allowing("the name of the primary's session cookie (\"sessionid\")"));
     }

@@ -1,6 +1,7 @@
 //! The differing parts of a body with their surroundings, bounded.
 
 use super::build::cap;
+use crate::document::json::token_name;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -49,7 +50,7 @@ fn find(text: &str, pointer: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = skip_space(bytes, 0);
     for step in pointer.split('/').skip(1) {
-        let name = step.replace("~1", "/").replace("~0", "~");
+        let name = token_name(step);
         at = match bytes.get(at)? {
             b'{' => member(text, at, &name)?,
             b'[' => element(bytes, at, name.parse().ok()?)?,

@@ -10,7 +10,7 @@ use crate::config::{RouteIndex, Upstream};
 use crate::evidence::{NotJudged, Ownership};
 use crate::exchange::{Answer, Client, Exchange, Failure, FailureKind, Outcome, Provenance, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
-use crate::principal::{Caller, Claims, Classifier, Credential};
+use crate::principal::{Caller, Claims, Credential};
 use crate::redact::Redactor;
 use crate::rules::RuleSet;
 use crate::upstream::{Dialect, Pool};
@@ -94,7 +94,6 @@ struct Shadow {
     asking: Cell<usize>,
     /// What is left has been counted.
     ended: Cell<bool>,
-    unclassified: Arc<str>,
 }
 
 impl Shadow {
@@ -120,7 +119,6 @@ impl Shadow {
             backlog: RefCell::default(),
             asking: Cell::new(0),
             ended: Cell::new(false),
-            unclassified: Classifier::UNCLASSIFIED.into(),
         })
     }
     async fn run(self: Rc<Self>, mut jobs: Jobs, mut commands: mpsc::Receiver<Command>) {
@@ -289,7 +287,8 @@ impl Shadow {
     fn caller(&self, request: &crate::exchange::Request, passport: &Passport) -> Caller {
         let classifier = &self.shared.config.classifier;
         if classifier.is_empty() {
-            return Caller { class: self.unclassified.clone(), subject: None };
+            // No token need be read.
+            return classifier.classify(passport.credential, None);
         }
         let own = Claims::of_request(&request.headers);
         let credential = match passport.credential {

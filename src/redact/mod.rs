@@ -15,6 +15,7 @@ mod shapes;
 
 pub use known::Known;
 
+use crate::document::json::token_name;
 use crate::rules::{Selector, SelectorError};
 use paths::Selectors;
 use std::collections::BTreeSet;
@@ -102,7 +103,7 @@ impl Redactor {
         let mut state = self.selectors.start();
         let mut secret = state.is_match();
         for step in pointer.split('/').skip(1) {
-            let name = step.replace("~1", "/").replace("~0", "~");
+            let name = token_name(step);
             state = self.selectors.step(&state, &name, name.parse().ok());
             secret |= state.is_match() || names::is_secret(&name);
         }

@@ -3,6 +3,7 @@
 //! Terms of different keys must all hold; of terms with one key any may.
 
 use crate::compare::{Kind, Place, Severity};
+use crate::document::json::token_name;
 use crate::store::SignatureRecord;
 
 /// Keys and what they take, for messages.
@@ -113,12 +114,7 @@ impl Term {
             Term::Status(status) => record.status == *status,
             Term::Path(steps) => {
                 facts.place == Place::Body && {
-                    let segments: Vec<String> = facts
-                        .path
-                        .split('/')
-                        .skip(1)
-                        .map(|segment| segment.replace("~1", "/").replace("~0", "~"))
-                        .collect();
+                    let segments: Vec<String> = facts.path.split('/').skip(1).map(token_name).collect();
                     follows(steps, &segments)
                 }
             }
@@ -247,7 +243,7 @@ fn since(value: &str) -> Option<Term> {
 fn steps(text: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     if let Some(pointer) = text.strip_prefix('/') {
-        return Some(pointer.split('/').map(|s| named(&s.replace("~1", "/").replace("~0", "~"))).collect());
+        return Some(pointer.split('/').map(|s| named(&token_name(s))).collect());
     }
     let mut rest = text.strip_prefix('$')?;
     while !rest.is_empty() {

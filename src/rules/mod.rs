@@ -54,6 +54,7 @@ pub use acting::Acting;
 pub use automaton::{Down, Here, Walker};
 pub use selector::{Pick, Segment, Selector, SelectorError};
 pub use set::{RuleId, RuleSet};
+pub(crate) use set_cookie::is_cookie_name;
 pub(crate) use shape::is_uuid;
 pub use spec::{
     Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, RuleSpec, SameId, SetCookie, Shape,

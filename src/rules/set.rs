@@ -103,6 +103,9 @@ impl RuleSet {
     pub fn len(&self) -> usize {
         self.entries.len()
     }
+    fn action(&self, rule: RuleId) -> Option<&Action> {
+        self.entries.get(rule.index()).map(|entry| &entry.action)
+    }
     /// A rule's name.
     pub fn name(&self, rule: RuleId) -> Option<&Arc<str>> {
         self.entries.get(rule.index()).map(|entry| &entry.name)
@@ -110,8 +113,7 @@ impl RuleSet {
     /// True for rules by which values are not compared at all (`ignore`, `shape`, `error_body`). The others say how values are
     /// compared: after a rewrite, as instants, within a tolerance, one to one.
     pub fn hides(&self, rule: RuleId) -> bool {
-        let action = self.entries.get(rule.index()).map(|entry| &entry.action);
-        matches!(action, Some(Action::Ignore | Action::Shape(_) | Action::ErrorBody(_)))
+        matches!(self.action(rule), Some(Action::Ignore | Action::Shape(_) | Action::ErrorBody(_)))
     }
     /// True where some rule tells spellings of one number apart: then equal values may still differ.
     pub fn spells(&self) -> bool {
@@ -119,8 +121,7 @@ impl RuleSet {
     }
     /// True where a number's spelling counts at this place.
     pub fn spells_here(&self, acting: &Acting) -> bool {
-        let action =
-            acting.get(Slot::Number).and_then(|rule| self.entries.get(rule.index())).map(|entry| &entry.action);
+        let action = acting.get(Slot::Number).and_then(|rule| self.action(rule));
         matches!(action, Some(Action::Number(number)) if number.spells())
     }
     /// Starts a walk.
@@ -149,8 +150,8 @@ impl RuleSet {
     }
     /// The space of a `same_id` rule, where both values can be ids.
     pub fn id_space(&self, rule: RuleId, primary: &Operand<'_>, candidate: &Operand<'_>) -> Option<u32> {
-        match self.entries.get(rule.index())?.action {
-            Action::SameId(space) => (same_id::is_id(primary) && same_id::is_id(candidate)).then_some(space),
+        match self.action(rule)? {
+            Action::SameId(space) => (same_id::is_id(primary) && same_id::is_id(candidate)).then_some(*space),
             _ => None,
         }
     }
@@ -164,7 +165,7 @@ impl RuleSet {
         value: &Operand<'_>,
     ) -> Option<(String, RuleId)> {
         let rule = acting.fallback(primary)?;
-        match &self.entries.get(rule.index())?.action {
+        match self.action(rule)? {
             Action::Fallback(fallback) => Some((fallback.fill(document, parent, value)?, rule)),
             _ => None,
         }
@@ -172,7 +173,7 @@ impl RuleSet {
     /// The text that a rewrite makes of a string.
     pub fn rewrite(&self, acting: &Acting, primary: bool, value: &Operand<'_>) -> Option<(String, RuleId)> {
         let rule = acting.rewrite(primary)?;
-        match &self.entries.get(rule.index())?.action {
+        match self.action(rule)? {
             Action::Rewrite(rewrite) => Some((rewrite.apply(value)?, rule)),
             _ => None,
         }
@@ -180,19 +181,19 @@ impl RuleSet {
     /// The text that a `text` rule makes of a string, on either side.
     pub fn text(&self, acting: &Acting, value: &Operand<'_>) -> Option<(String, RuleId)> {
         let rule = acting.get(Slot::Text)?;
-        match &self.entries.get(rule.index())?.action {
+        match self.action(rule)? {
             Action::Text(text) => Some((text.apply(value)?, rule)),
             _ => None,
         }
     }
     /// True where the rule takes every kind of emptiness for none, not `null` alone.
     pub fn takes_empty(&self, rule: RuleId) -> bool {
-        matches!(self.entries.get(rule.index()).map(|entry| &entry.action), Some(Action::Absent { empty: true }))
+        matches!(self.action(rule), Some(Action::Absent { empty: true }))
     }
     /// The primary's and the candidate's name of a member, where a rule renames one of this object.
     pub fn renamed(&self, acting: &Acting) -> Option<(RuleId, &Rename)> {
         let rule = acting.rename()?;
-        match &self.entries.get(rule.index())?.action {
+        match self.action(rule)? {
             Action::Rename(rename) => Some((rule, rename)),
             _ => None,
         }
@@ -201,7 +202,7 @@ impl RuleSet {
     pub fn accepts(&self, acting: &Acting, primary: &Operand<'_>, candidate: &Operand<'_>) -> Option<RuleId> {
         ACCEPTING.into_iter().find_map(|slot| {
             let rule = acting.get(slot)?;
-            let accepts = match &self.entries.get(rule.index())?.action {
+            let accepts = match self.action(rule)? {
                 Action::Number(number) => number.accepts(primary, candidate),
                 Action::Timestamp(within_us) => timestamp::accepts(*within_us, primary, candidate),
                 Action::Shape(shape) => shape.accepts(primary, candidate),
@@ -215,7 +216,7 @@ impl RuleSet {
     /// True where one of those rules could accept this value against some other.
     pub fn could_accept(&self, acting: &Acting, value: &Operand<'_>) -> bool {
         ACCEPTING.into_iter().chain([Slot::SameId]).filter_map(|slot| acting.get(slot)).any(|rule| {
-            match self.entries.get(rule.index()).map(|entry| &entry.action) {
+            match self.action(rule) {
                 Some(Action::Number(number)) => number.could_accept(value),
                 Some(Action::Timestamp(_)) => value.text().and_then(timestamp::parse).is_some(),
                 Some(Action::Shape(shape)) => shape.fits(value),
@@ -228,17 +229,17 @@ impl RuleSet {
     }
     /// An element's key, where the array's rule is `key`: `None` where the rule is another, `Some(None)` without a key.
     pub fn key(&self, rule: RuleId, document: &Document<'_>, element: NodeId) -> Option<Option<Vec<u128>>> {
-        match &self.entries.get(rule.index())?.action {
+        match self.action(rule)? {
             Action::Key(key) => Some(key.of(document, element)),
             _ => None,
         }
     }
     /// True where the array's rule is `set`.
     pub fn is_set(&self, rule: RuleId) -> bool {
-        self.entries.get(rule.index()).is_some_and(|entry| matches!(entry.action, Action::Set))
+        matches!(self.action(rule), Some(Action::Set))
     }
     /// True where the array's rule is `key`.
     pub fn is_key(&self, rule: RuleId) -> bool {
-        self.entries.get(rule.index()).is_some_and(|entry| matches!(entry.action, Action::Key(_)))
+        matches!(self.action(rule), Some(Action::Key(_)))
     }
 }

@@ -3,12 +3,16 @@
 
 use super::{SetCookie, SideChoice};
 
+/// True for what can be the name of a cookie.
+pub(crate) fn is_cookie_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !b"=;,\"".contains(&b))
+}
+
 pub(super) fn check(rule: &SetCookie, path: Option<&str>) -> Result<(), (&'static str, String)> {
     if path.is_some() {
         return Err(("path", "`set_cookie` acts on the Set-Cookie fields; leave the path out".into()));
     }
-    let odd = |name: &str| name.is_empty() || name.bytes().any(|b| !b.is_ascii_graphic() || b"=;,\"".contains(&b));
-    if let Some(name) = [&rule.primary, &rule.candidate].into_iter().find(|name| odd(name)) {
+    if let Some(name) = [&rule.primary, &rule.candidate].into_iter().find(|name| !is_cookie_name(name)) {
         return Err(("set_cookie", format!("`{name}` is not the name of a cookie")));
     }
     if rule.cleared_by == Some(SideChoice::Both) {

@@ -149,6 +149,11 @@ pub fn escape(content: &[u8]) -> String {
     out
 }
 
+/// The name that a reference token of RFC 6901 spells, without its `/`.
+pub fn token_name(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 /// Appends a reference token of RFC 6901: `/`, then the name with `~` as `~0` and `/` as `~1`.
 pub fn pointer_token(out: &mut String, name: &[u8]) {
     out.push('/');

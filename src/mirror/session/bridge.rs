@@ -2,7 +2,7 @@
 //! for by the bridge.
 
 use super::entry::{Asking, Held, Standing};
-use super::{Jar, Session, Sessions};
+use super::{Jar, Sessions};
 use crate::config::Bridge;
 use crate::exchange::{Answer, CandidateSession, ExchangeId, Failure, Request as Asked};
 use crate::mirror::ask::{Candidate, CopyBody, marker_expiry_s};
@@ -163,7 +163,7 @@ impl Sessions {
         session.refresh(&response.headers, now, self.config.expires_after);
         let welcome_there = job.primary.outcome.status().is_some_and(|status| status.is_success());
         if response.status == StatusCode::UNAUTHORIZED && welcome_there && self.config.bridge.is_some() {
-            Session::turned_down(session, now);
+            session.turned_down(now);
         }
     }
 }

@@ -12,12 +12,15 @@ const BYTES: usize = 4 << 10;
 
 /// The value of a cookie that a request carries; the first where there are several, `None` where it is empty.
 pub(in crate::mirror) fn value_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|b| *b == b';'))
-        .find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    pairs(headers)
+        .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
         .filter(|value| !value.is_empty())
+}
+
+/// The cookies of a request, each as it is spelled.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(COOKIE).iter();
+    lines.flat_map(|line| line.as_bytes().split(|b| *b == b';')).map(<[u8]>::trim_ascii)
 }
 
 /// What an answer does to a cookie: its new value, or an empty one where it takes the cookie away.
@@ -81,16 +84,16 @@ impl Jar {
         }
         let mut line: Vec<u8> = Vec::new();
         let mut put = |name: &[u8], value: &[u8]| {
-            for (at, part) in
-                [if line.is_empty() { &b""[..] } else { b"; " }, name, b"=", value].into_iter().enumerate()
-            {
-                if at != 2 || !name.is_empty() {
-                    line.extend_from_slice(part);
-                }
+            if !line.is_empty() {
+                line.extend_from_slice(b"; ");
             }
+            if !name.is_empty() {
+                line.extend_from_slice(name);
+                line.push(b'=');
+            }
+            line.extend_from_slice(value);
         };
-        let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
-        for pair in pairs.map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
+        for pair in pairs(headers).filter(|pair| !pair.is_empty()) {
             let at = pair.iter().position(|b| *b == b'=');
             let (name, value) = at.map_or((&b""[..], pair), |at| (&pair[..at], &pair[at + 1..]));
             if !mine.iter().any(|kept| kept.name.as_bytes() == name) {

@@ -3,7 +3,7 @@
 use super::super::compact::spaced;
 use super::super::text::short;
 use crate::compare::IDENTITIES;
-use crate::document::json::{Document, NodeId, NodeKind, spell, unescape};
+use crate::document::json::{Document, NodeId, NodeKind, pointer_token, spell, token_name, unescape};
 use std::collections::HashSet;
 
 /// Members of an object that are looked at.
@@ -37,13 +37,18 @@ impl Trees<'_, '_> {
     /// The place some tokens below another.
     pub(super) fn below(&self, spot: &mut Spot, mine: &[&str], theirs: &[&str]) -> Spot {
         let (of_mine, of_theirs) = (spot.mine, spot.theirs);
-        let elements =
-            spot.elements.get_or_insert_with(|| [elements(self.primary, of_mine), elements(self.candidate, of_theirs)]);
+        let [all_mine, all_theirs] = self.elements(spot);
         Spot {
-            mine: find(self.primary, of_mine, &elements[0], mine),
-            theirs: find(self.candidate, of_theirs, &elements[1], theirs),
+            mine: find(self.primary, of_mine, all_mine, mine),
+            theirs: find(self.candidate, of_theirs, all_theirs, theirs),
             elements: None,
         }
+    }
+
+    /// The elements of both sides at a place, collected once.
+    fn elements<'s>(&self, spot: &'s mut Spot) -> &'s [Vec<NodeId>; 2] {
+        let (mine, theirs) = (spot.mine, spot.theirs);
+        spot.elements.get_or_insert_with(|| [elements(self.primary, mine), elements(self.candidate, theirs)])
     }
 
     /// The surroundings at a place: the members by which a record is known, without those that differ; the length of an
@@ -67,13 +72,8 @@ impl Trees<'_, '_> {
     /// The element that stands before one, of the side that has it.
     pub(super) fn before(&self, spot: &mut Spot, of_candidate: bool, at: &str) -> Option<String> {
         let at: usize = at.parse().ok()?;
-        let (of_mine, of_theirs) = (spot.mine, spot.theirs);
-        let elements =
-            spot.elements.get_or_insert_with(|| [elements(self.primary, of_mine), elements(self.candidate, of_theirs)]);
-        let (document, all) = match of_candidate {
-            true => (self.candidate, &elements[1]),
-            false => (self.primary, &elements[0]),
-        };
+        let [mine, theirs] = self.elements(spot);
+        let (document, all) = if of_candidate { (self.candidate, theirs) } else { (self.primary, mine) };
         all.get(at)?;
         let Some(before) = at.checked_sub(1).and_then(|before| all.get(before)) else {
             return Some("at the start".to_owned());
@@ -102,7 +102,7 @@ fn find(document: &Document<'_>, from: Option<NodeId>, elements: &[NodeId], toke
         here = match document.kind(here) {
             NodeKind::Array if at == 0 => *elements.get(token.parse::<usize>().ok()?)?,
             NodeKind::Array => document.element(here, token.parse().ok()?)?,
-            _ => document.member(here, token.replace("~1", "/").replace("~0", "~").as_bytes())?,
+            _ => document.member(here, token_name(token).as_bytes())?,
         };
     }
     Some(here)
@@ -115,7 +115,10 @@ fn members(document: &Document<'_>, node: NodeId, differing: &HashSet<&str>, sho
         all += 1;
         let name = document.name(member).unwrap_or_default();
         let text = spell(&name);
-        if all > LOOKED_AT || document.kind(member).is_container() || differing.contains(token(&text).as_str()) {
+        let mut token = String::new();
+        pointer_token(&mut token, &name);
+        let differs = token.strip_prefix('/').is_some_and(|token| differing.contains(token));
+        if all > LOOKED_AT || document.kind(member).is_container() || differs {
             continue;
         }
         let rank = IDENTITIES.iter().position(|identity| **identity == *name).unwrap_or(IDENTITIES.len());
@@ -142,9 +145,4 @@ fn members(document: &Document<'_>, node: NodeId, differing: &HashSet<&str>, sho
         parts.push(format!("… {more} more"));
     }
     Some(format!("{{{}}}", parts.join(", ")))
-}
-
-/// A name as a reference token.
-fn token(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
