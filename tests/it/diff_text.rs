@@ -112,7 +112,7 @@ fn fits(text: &str, width: usize) {
 
 #[test]
 fn random_pages_fit_and_are_clean() {
-    let mut random = Random(0xFACE);
+    let mut random = Random::new(0xFACE);
     for round in 0..rounds(2_500) {
         let a = document(&mut random, 5);
         let b = if round % 4 == 0 { document(&mut random, 5) } else { mutated(&mut random, &a) };
@@ -146,7 +146,7 @@ fn hostile_strings_fit_and_are_clean() {
         "\u{a0}",
         "\u{9b}",
     ];
-    let mut random = Random(0xBEEF);
+    let mut random = Random::new(0xBEEF);
     for _ in 0..rounds(1_000) {
         let mut string = |most: usize| -> String {
             let length = random.below(most);

@@ -1,19 +1,15 @@
 //! Random documents that are hard to compare: few values that repeat, names that pointers must escape, numbers that doubles
 //! cannot hold; and small changes of them.
 
-/// A seeded source (SplitMix64): the same documents in every run.
-pub(crate) struct Random(pub(crate) u64);
+/// A seeded source: the same documents in every run.
+pub(crate) struct Random(fastrand::Rng);
 
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(fastrand::Rng::with_seed(seed))
     }
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+        self.0.usize(..n.max(1))
     }
     pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]

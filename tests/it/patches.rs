@@ -243,7 +243,7 @@ fn ten_thousand_levels_are_one_short_operation() {
 
 #[test]
 fn random_documents_become_one_another() {
-    let mut random = Random(0x5EED);
+    let mut random = Random::new(0x5EED);
     for round in 0..rounds(10_000) {
         let a = document(&mut random, 4);
         let b = if round % 4 == 0 { document(&mut random, 4) } else { mutated(&mut random, &a) };
@@ -255,7 +255,7 @@ fn random_documents_become_one_another() {
 /// The same by another hand, for the values that `serde_json` can hold.
 #[test]
 fn a_library_applies_them_as_well() {
-    let mut random = Random(0xABCD);
+    let mut random = Random::new(0xABCD);
     let mut held = 0;
     for round in 0..rounds(10_000) {
         let a = document(&mut random, 4);
