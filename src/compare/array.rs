@@ -1,22 +1,20 @@
-//! Ordered arrays: trimmed ends, the same elements in another order, elements with an identity, anchors, then a bounded
+//! Ordered arrays: trimmed ends, elements with an identity, the same elements in another order, anchors, then a bounded
 //! Myers between anchors. Never a table of n × m.
 //!
 //! Elements are compared by hash: as received where no rule acts below, else by what the rules leave of them.
 
+use super::by_hash::{ByHash, by_hash};
+use super::identity;
 use super::walk::{Aligned, Pair, Task, Walk};
-use crate::document::json::{Document, NodeId, NodeKind};
+use crate::document::json::{Document, NodeId};
+use crate::rules::Down;
 use similar::{Algorithm, DiffOp};
-use std::collections::HashMap;
 
 /// Elements of both sides in one gap that Myers still aligns; beyond it elements are paired by position.
 const GAP: usize = 2_048;
 
 /// At most one element in so many has changed where arrays are aligned in place.
 const IN_PLACE: usize = 4;
-
-/// Members by which elements are recognised, the first that fits wins. One that is unique on both sides and mostly shared.
-pub(crate) const IDENTITIES: [&[u8]; 12] =
-    [b"id", b"uuid", b"_id", b"pk", b"key", b"guid", b"slug", b"isbn", b"code", b"url", b"href", b"name"];
 
 impl Walk<'_, '_> {
     pub(super) fn align(&mut self, task: &Task, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
@@ -26,87 +24,73 @@ impl Walk<'_, '_> {
             return Aligned { pairs: zip(0..middle_p.len(), 0..middle_c.len(), head), reordered: false };
         }
         let lengths = (mine.len(), theirs.len());
-        if let Some(aligned) = self.align_in_place(task, (middle_p, middle_c), head, lengths) {
-            return aligned;
+        match self.changed_in_place(middle_p, middle_c) {
+            Some(places) => {
+                let pick =
+                    |nodes: &[NodeId]| places.iter().filter_map(|at| nodes.get(*at).copied()).collect::<Vec<_>>();
+                let at = |at: usize| head + places.get(at).copied().unwrap_or(at);
+                self.align_left((&pick(middle_p), &pick(middle_c)), at, task, lengths)
+            }
+            None => self.align_left((middle_p, middle_c), |at| head + at, task, lengths),
         }
-        let keys_p = self.keys(task, middle_p, head, lengths, true);
-        let keys_c = self.keys(task, middle_c, head, lengths, false);
-        let mut middle = Middle {
-            primary,
-            candidate,
-            mine: middle_p,
-            theirs: middle_c,
-            keys_p: &keys_p,
-            keys_c: &keys_c,
-            approximate: false,
-        };
-        let mut aligned = middle.align();
-        self.approximate |= middle.approximate && self.probing == 0;
-        aligned.shift(head);
-        aligned
     }
 
     /// The usual case: as many elements on both sides, most of them equal where they stand. Those are no news, and only the
-    /// others are aligned among themselves; nothing of an element that did not change is looked at twice.
-    fn align_in_place(
-        &mut self,
-        task: &Task,
-        (mine, theirs): (&[NodeId], &[NodeId]),
-        head: usize,
-        lengths: (usize, usize),
-    ) -> Option<Aligned> {
+    /// others, of which these are the positions, are aligned among themselves.
+    fn changed_in_place(&self, mine: &[NodeId], theirs: &[NodeId]) -> Option<Vec<usize>> {
         if mine.len() != theirs.len() {
             return None;
         }
-        let (primary, candidate) = (self.primary, self.candidate);
-        let both = || mine.iter().zip(theirs).enumerate();
-        let other: Vec<usize> =
-            both().filter(|(_, (a, b))| primary.hash(**a) != candidate.hash(**b)).map(|(at, _)| at).collect();
-        if other.len() * IN_PLACE > mine.len() {
-            return None;
-        }
-        let pick = |nodes: &[NodeId]| other.iter().filter_map(|at| nodes.get(*at).copied()).collect::<Vec<_>>();
-        let (left_p, left_c) = (pick(mine), pick(theirs));
-        let places: Vec<usize> = other.iter().map(|at| at + head).collect();
-        let keys_p = self.keys_at(task, &left_p, &places, lengths, true);
-        let keys_c = self.keys_at(task, &left_c, &places, lengths, false);
-        let mut rest = Middle {
-            primary,
-            candidate,
-            mine: &left_p,
-            theirs: &left_c,
-            keys_p: &keys_p,
-            keys_c: &keys_c,
-            approximate: false,
-        };
-        let mut aligned = rest.align();
-        self.approximate |= rest.approximate && self.probing == 0;
-        for pair in &mut aligned.pairs {
-            pair.0 = pair.0.and_then(|at| places.get(at).copied());
-            pair.1 = pair.1.and_then(|at| places.get(at).copied());
-        }
-        Some(aligned)
+        let changed = |(_, (a, b)): &(usize, (&NodeId, &NodeId))| self.primary.hash(**a) != self.candidate.hash(**b);
+        let places: Vec<usize> = mine.iter().zip(theirs).enumerate().filter(changed).map(|(at, _)| at).collect();
+        (places.len() * IN_PLACE <= mine.len()).then_some(places)
     }
 
-    /// By what elements are aligned that follow one another.
+    /// Aligns what is left of two arrays of these `lengths`; `place` tells where each element stands.
+    fn align_left(
+        &mut self,
+        (mine, theirs): (&[NodeId], &[NodeId]),
+        place: impl Fn(usize) -> usize,
+        task: &Task,
+        lengths: (usize, usize),
+    ) -> Aligned {
+        let (primary, candidate) = (self.primary, self.candidate);
+        let identity = identity::align((primary, mine), (candidate, theirs));
+        // Rules know nothing of this identity: then nothing that they make of the elements could pair them otherwise.
+        let mut aligned = match identity {
+            Some((name, aligned)) if self.is_untouched(task, name) => aligned,
+            identity => {
+                let keys_p = self.keys(task, mine, &place, lengths, true);
+                let keys_c = self.keys(task, theirs, &place, lengths, false);
+                let (keys_p, keys_c) = (&keys_p, &keys_c);
+                let mut middle = Middle { primary, candidate, mine, theirs, keys_p, keys_c, approximate: false };
+                let aligned = middle.align(identity.map(|(_, aligned)| aligned));
+                self.approximate |= middle.approximate && self.probing == 0;
+                aligned
+            }
+        };
+        for pair in &mut aligned.pairs {
+            (pair.0, pair.1) = (pair.0.map(&place), pair.1.map(&place));
+        }
+        aligned
+    }
+
+    /// True where no rule acts on this member of an array's elements, nor on the elements themselves.
+    fn is_untouched(&mut self, task: &Task, name: &[u8]) -> bool {
+        if self.walker.by_index(task.here) {
+            return false;
+        }
+        let element = self.element_here(task.here, 0, (1, 1), true);
+        let member = self.walker.down(element, Down::Name(name));
+        self.walker.acting(element).is_empty() && self.walker.acting(member).is_empty()
+    }
+
+    /// By what elements are aligned, each with its place in the whole array.
     fn keys(
         &mut self,
         task: &Task,
         nodes: &[NodeId],
-        from: usize,
-        lengths: (usize, usize),
-        primary: bool,
-    ) -> Vec<u128> {
-        let places: Vec<usize> = (from..from + nodes.len()).collect();
-        self.keys_at(task, nodes, &places, lengths, primary)
-    }
-
-    /// By what elements are aligned, each with its place in the whole array.
-    fn keys_at(
-        &mut self,
-        task: &Task,
-        nodes: &[NodeId],
-        places: &[usize],
+        place: impl Fn(usize) -> usize,
         lengths: (usize, usize),
         primary: bool,
     ) -> Vec<u128> {
@@ -115,8 +99,8 @@ impl Walk<'_, '_> {
             return nodes.iter().map(|node| document.hash(*node)).collect();
         }
         let mut keys = Vec::with_capacity(nodes.len());
-        for (node, at) in nodes.iter().zip(places) {
-            let here = self.element_here(task.here, *at, lengths, primary);
+        for (at, node) in nodes.iter().enumerate() {
+            let here = self.element_here(task.here, place(at), lengths, primary);
             keys.push(self.normal_hash(primary, *node, here).0);
         }
         keys
@@ -137,7 +121,7 @@ pub(super) fn align_as_received(
     let keys = |document: &Document<'_>, nodes: &[NodeId]| nodes.iter().map(|node| document.hash(*node)).collect();
     let (keys_p, keys_c): (Vec<u128>, Vec<u128>) = (keys(primary, mine), keys(candidate, theirs));
     let mut middle = Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
-    let mut aligned = middle.align();
+    let mut aligned = middle.align(identity::align((primary, mine), (candidate, theirs)).map(|(_, aligned)| aligned));
     aligned.shift(head);
     Received { head, mine: mine.len(), pairs: aligned.pairs }
 }
@@ -191,13 +175,13 @@ pub(super) struct Middle<'m, 'd> {
 }
 
 impl Middle<'_, '_> {
-    fn align(&mut self) -> Aligned {
+    fn align(&mut self, identity: Option<Aligned>) -> Aligned {
         if let Some(pairs) = self.permutation() {
             // equal under the rules in the same order: no element moved
             let reordered = pairs.iter().any(|(a, b, _)| a != b);
             return Aligned { pairs, reordered };
         }
-        if let Some(aligned) = self.by_identity() {
+        if let Some(aligned) = identity {
             return aligned;
         }
         Aligned { pairs: self.by_anchors(), reordered: false }
@@ -208,43 +192,12 @@ impl Middle<'_, '_> {
         if self.keys_p.len() != self.keys_c.len() {
             return None;
         }
-        let mut places: HashMap<u128, Vec<usize>> = HashMap::with_capacity(self.keys_c.len());
+        let mut places: ByHash<Vec<usize>> = by_hash(self.keys_c.len());
         for (at, key) in self.keys_c.iter().enumerate().rev() {
             places.entry(*key).or_default().push(at);
         }
         let pair = |(at, key): (usize, &u128)| Some((Some(at), Some(places.get_mut(key)?.pop()?), None));
         self.keys_p.iter().enumerate().map(pair).collect()
-    }
-
-    /// Elements that carry an identity are the same element, wherever they stand and whatever else changed in them.
-    fn by_identity(&self) -> Option<Aligned> {
-        let objects = |document: &Document<'_>, nodes: &[NodeId]| {
-            nodes.iter().all(|node| document.kind(*node) == NodeKind::Object)
-        };
-        if !objects(self.primary, self.mine) || !objects(self.candidate, self.theirs) {
-            return None;
-        }
-        let (ids_p, ids_c) = IDENTITIES.iter().find_map(|name| {
-            let ids_p = identities(self.primary, self.mine, name)?;
-            let ids_c = identities(self.candidate, self.theirs, name)?;
-            let shared = ids_p.keys().filter(|id| ids_c.contains_key(*id)).count();
-            (shared * 2 >= self.mine.len().min(self.theirs.len())).then_some((ids_p, ids_c))
-        })?;
-        let mut theirs: Vec<Option<usize>> = vec![None; self.mine.len()];
-        let mut free = vec![true; self.theirs.len()];
-        for (id, at) in &ids_p {
-            if let Some(other) = ids_c.get(id)
-                && let (Some(slot), Some(free)) = (theirs.get_mut(*at), free.get_mut(*other))
-            {
-                *slot = Some(*other);
-                *free = false;
-            }
-        }
-        let matched: Vec<usize> = theirs.iter().flatten().copied().collect();
-        let reordered = matched.windows(2).any(|two| matches!(two, [a, b] if a > b));
-        let mut pairs: Vec<Pair> = theirs.iter().enumerate().map(|(at, other)| (Some(at), *other, None)).collect();
-        pairs.extend(free.iter().enumerate().filter(|(_, free)| **free).map(|(at, _)| (None, Some(at), None)));
-        Some(Aligned { pairs, reordered })
     }
 
     fn by_anchors(&mut self) -> Vec<Pair> {
@@ -300,8 +253,8 @@ impl Middle<'_, '_> {
         if a.is_empty() || b.is_empty() {
             return pairs.extend(zip(p, c, 0));
         }
-        let known: std::collections::HashSet<&u128> = b.iter().collect();
-        if !a.iter().any(|key| known.contains(key)) {
+        let known: ByHash<()> = b.iter().map(|key| (*key, ())).collect();
+        if !a.iter().any(|key| known.contains_key(key)) {
             return self.pair_alike(p, c, pairs);
         }
         if a.len() + b.len() > GAP {
@@ -330,24 +283,9 @@ pub(super) fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: u
     pairs.chain(mine).chain(theirs).collect()
 }
 
-/// The elements' values of one member, where each has one, scalar and unlike the others.
-fn identities(document: &Document<'_>, nodes: &[NodeId], name: &[u8]) -> Option<HashMap<u128, usize>> {
-    let mut seen = HashMap::with_capacity(nodes.len());
-    for (at, node) in nodes.iter().enumerate() {
-        let id = document.member(*node, name)?;
-        if !matches!(document.kind(id), NodeKind::String | NodeKind::Number) {
-            return None;
-        }
-        if seen.insert(document.hash(id), at).is_some() {
-            return None;
-        }
-    }
-    Some(seen)
-}
-
 /// Positions of keys that occur once on each side, in the primary's order.
 fn unique_in_both(p: &[u128], c: &[u128]) -> Vec<(usize, usize)> {
-    let mut count: HashMap<u128, (u32, u32, usize)> = HashMap::with_capacity(p.len());
+    let mut count: ByHash<(u32, u32, usize)> = by_hash(p.len());
     for key in p {
         count.entry(*key).or_default().0 += 1;
     }

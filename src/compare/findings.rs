@@ -66,6 +66,10 @@ impl Tallies {
             tally.hidden_leaves += hidden_leaves;
         }
     }
+    /// The rules that did something, in order.
+    pub(crate) fn used(&self) -> impl Iterator<Item = (RuleId, &Tally)> {
+        self.0.iter().enumerate().filter(|(_, tally)| tally.hits > 0).map(|(at, tally)| (RuleId::at(at), tally))
+    }
     pub(crate) fn any(&self) -> bool {
         self.0.iter().any(|tally| tally.hits > 0)
     }

@@ -1,10 +1,12 @@
 //! Aligns two answers and says where they disagree: status, headers, body trees.
 
 mod array;
+mod by_hash;
 mod class;
 mod difference;
 mod findings;
 mod headers;
+mod identity;
 mod markup;
 mod multiset;
 mod normal;
@@ -18,11 +20,11 @@ mod settle;
 mod tell;
 mod walk;
 
-pub(crate) use array::IDENTITIES;
 pub(crate) use difference::words;
 pub use difference::{Difference, Kind, Place, Severity};
 pub(crate) use findings::{Findings, Tallies};
 pub(crate) use headers::{HeaderContext, Lifetime, SetCookie, compare_headers, http_date};
+pub(crate) use identity::IDENTITIES;
 pub use patch::{Act, Operation, RepeatedName, moves, patch};
 pub(crate) use place::general_pointer;
 pub(crate) use plain::{bytes as compare_bytes, text as compare_text};

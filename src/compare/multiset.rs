@@ -4,6 +4,7 @@
 //! then elements are matched by augmenting paths over pairs that are asked under the rules, and pairs that cancelled may be
 //! matched anew (`[1.0, 1.4]` and `[1.4, 1.8]` within 0.5 are one multiset).
 
+use super::by_hash::{ByHash, by_hash};
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{NodeId, NodeKind};
 use crate::rules::{Here, RuleId};
@@ -333,7 +334,7 @@ const NO_KEY: &str = "";
 
 /// Pairs positions with equal keys, the first with the first; and what is left on each side.
 fn cancel(p: &[usize], c: &[usize], key_p: impl Fn(usize) -> u128, key_c: impl Fn(usize) -> u128) -> Matched {
-    let mut places: HashMap<u128, Vec<usize>> = HashMap::with_capacity(c.len());
+    let mut places: ByHash<Vec<usize>> = by_hash(c.len());
     for at in c.iter().rev() {
         places.entry(key_c(*at)).or_default().push(*at);
     }

@@ -5,6 +5,8 @@ use super::markup::renamed_class;
 use super::walk::{Link, Segment, Task, Walk};
 use super::{Difference, Kind, Place, Severity};
 use crate::document::json::{Document, NodeId, escape, pointer_token};
+use smallvec::SmallVec;
+use std::fmt::Write;
 
 impl Walk<'_, '_> {
     /// Tells one difference; in a probe, only that there is one.
@@ -29,10 +31,11 @@ impl Walk<'_, '_> {
                         ),
                     ),
                 };
-                let there = pointer(primary, candidate, links, task.path, kind == Kind::Added);
+                let there = (!is_one_place(primary, candidate, links, task.path))
+                    .then(|| pointer(primary, candidate, links, task.path, kind == Kind::Added));
                 Difference {
                     place: Place::Body,
-                    beside: (there != path).then_some(there),
+                    beside: there.filter(|there| *there != path),
                     path,
                     kind,
                     detail: task.detail.map(str::to_string),
@@ -76,14 +79,8 @@ fn list(document: &Document<'_>, nodes: &[NodeId]) -> Option<String> {
 
 /// A place as a pointer: in the primary's document, or in the candidate's for what only that has.
 fn pointer(primary: &Document<'_>, candidate: &Document<'_>, links: &[Link], at: u32, of_primary: bool) -> String {
-    let mut chain = Vec::new();
-    let mut at = at;
-    while at != 0 {
-        let Some(link) = links.get(at as usize) else { break };
-        chain.push(link);
-        at = link.parent;
-    }
-    let mut out = String::new();
+    let chain: SmallVec<[&Link; 16]> = up(links, at).collect();
+    let mut out = String::with_capacity(64);
     for link in chain.into_iter().rev() {
         let (segment, document) = match (of_primary, link.primary, link.candidate) {
             (true, Segment::None, segment) => (segment, candidate),
@@ -93,11 +90,28 @@ fn pointer(primary: &Document<'_>, candidate: &Document<'_>, links: &[Link], at:
         };
         match segment {
             Segment::Name(node) => pointer_token(&mut out, &document.name(node).unwrap_or_default()),
-            Segment::Index(index) => out.push_str(&format!("/{index}")),
+            // writing to a string does not fail
+            Segment::Index(index) => drop(write!(out, "/{index}")),
             Segment::None => {}
         }
     }
     out
+}
+
+/// The steps of a place, from the last one.
+fn up(links: &[Link], at: u32) -> impl Iterator<Item = &Link> {
+    let link = |at: u32| links.get(at as usize).filter(|_| at != 0);
+    std::iter::successors(link(at), move |below| link(below.parent))
+}
+
+/// True where a place is spelled alike in both documents.
+fn is_one_place(primary: &Document<'_>, candidate: &Document<'_>, links: &[Link], at: u32) -> bool {
+    up(links, at).all(|link| match (link.primary, link.candidate) {
+        (Segment::Name(p), Segment::Name(c)) => primary.name(p) == candidate.name(c),
+        (Segment::Index(p), Segment::Index(c)) => p == c,
+        (Segment::None, _) | (_, Segment::None) => true,
+        _ => false,
+    })
 }
 
 /// Text as a JSON string, cut to so many characters.

@@ -8,6 +8,8 @@ use super::same_id::Claim;
 use super::settle::Settled;
 use crate::document::json::{Document, Hasher, NodeId, NodeKind, NumberKey};
 use crate::rules::{Acting, Down, Here, RuleSet, Walker};
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// One step of a place on both sides; a whole place is a chain of them.
@@ -75,7 +77,7 @@ pub(crate) struct Walk<'x, 'd> {
     pub(super) approximate: bool,
     /// Leaves of the primary that were left out.
     left_out: u64,
-    pub(super) normal: HashMap<(bool, NodeId, Here), (u128, bool)>,
+    pub(super) normal: HashMap<(bool, NodeId, Here), (u128, bool), FixedState>,
     /// Ids that were taken for one another, in document order; settled at the end.
     pub(super) claims: Vec<Claim>,
 }
@@ -111,18 +113,19 @@ pub(crate) fn compare_trees<'x, 'd>(
         hasher: Hasher::new(hash_key),
         findings,
         tallies,
-        links: vec![Link { parent: 0, primary: Segment::None, candidate: Segment::None }],
+        links: Vec::with_capacity(32),
         lists: Vec::new(),
-        stack: Vec::new(),
+        stack: Vec::with_capacity(32),
         probing: 0,
         found: false,
         budget: PROBE_BUDGET,
         approximate: false,
         left_out: 0,
-        normal: HashMap::new(),
+        normal: HashMap::default(),
         claims: Vec::new(),
     };
     let here = walk.walker.root();
+    walk.links.push(Link { parent: 0, primary: Segment::None, candidate: Segment::None });
     walk.stack.push(Task::root(primary.root(), candidate.root(), here));
     while let Some(task) = walk.stack.pop() {
         walk.step(task);
@@ -186,19 +189,26 @@ impl<'x, 'd> Walk<'x, 'd> {
     }
 
     fn objects(&mut self, task: &Task, p: NodeId, c: NodeId) {
-        let mut tasks = Vec::new();
+        let before = self.stack.len();
         if self.primary.has_duplicates(p) || self.candidate.has_duplicates(c) {
-            self.members_with_duplicates(task, p, c, &mut tasks);
+            self.members_with_duplicates(task, p, c);
         } else {
-            self.members(task, p, c, &mut tasks);
+            self.members(task, p, c);
         }
-        self.stack.extend(tasks.into_iter().rev());
+        self.first_comes_first(before);
     }
 
-    fn members(&mut self, task: &Task, p: NodeId, c: NodeId, tasks: &mut Vec<Task>) {
+    /// Turns the tasks that were added since, so that they are taken in the order in which they were added.
+    fn first_comes_first(&mut self, before: usize) {
+        if let Some(added) = self.stack.get_mut(before..) {
+            added.reverse();
+        }
+    }
+
+    fn members(&mut self, task: &Task, p: NodeId, c: NodeId) {
         let (primary, candidate) = (self.primary, self.candidate);
-        let others: Vec<NodeId> = candidate.children(c).collect();
-        let mut matched = vec![false; others.len()];
+        let others: SmallVec<[NodeId; 24]> = candidate.children(c).collect();
+        let mut matched: SmallVec<[bool; 24]> = SmallVec::from_elem(false, others.len());
         let mut index: Option<HashMap<u64, usize>> = None;
         let mut next = 0;
         let acting = self.walker.acting(task.here);
@@ -243,18 +253,20 @@ impl<'x, 'd> Walk<'x, 'd> {
                 self.tallies.hit(rule, 0);
             }
             if other.is_none_or(|other| primary.hash(mine) != candidate.hash(other)) {
-                tasks.push(self.member(task, (p, c), Some(mine), other));
+                let member = self.member(task, (p, c), Some(mine), other);
+                self.stack.push(member);
             }
         }
         for (other, matched) in others.iter().zip(&matched) {
             if !matched {
-                tasks.push(self.member(task, (p, c), None, Some(*other)));
+                let member = self.member(task, (p, c), None, Some(*other));
+                self.stack.push(member);
             }
         }
     }
 
     /// Values under one name are compared as a list: no value wins over another.
-    fn members_with_duplicates(&mut self, task: &Task, p: NodeId, c: NodeId, tasks: &mut Vec<Task>) {
+    fn members_with_duplicates(&mut self, task: &Task, p: NodeId, c: NodeId) {
         let (primary, candidate) = (self.primary, self.candidate);
         let mut order: Vec<Vec<u8>> = Vec::new();
         let mut groups: HashMap<Vec<u8>, (Vec<NodeId>, Vec<NodeId>)> = HashMap::new();
@@ -279,7 +291,7 @@ impl<'x, 'd> Walk<'x, 'd> {
                 member.detail = Some("duplicate_keys");
                 self.lists.push((mine, theirs));
             }
-            tasks.push(member);
+            self.stack.push(member);
         }
     }
 
@@ -313,7 +325,7 @@ impl<'x, 'd> Walk<'x, 'd> {
         if aligned.reordered {
             self.report(task, Kind::Order);
         }
-        let mut tasks = Vec::new();
+        let before = self.stack.len();
         for pair in &aligned.pairs {
             let (a, b) = (pair.0.and_then(|at| mine.get(at)), pair.1.and_then(|at| theirs.get(at)));
             if let (Some(a), Some(b)) = (a, b)
@@ -324,9 +336,9 @@ impl<'x, 'd> Walk<'x, 'd> {
             let mut element = self.element(task, (p, c), *pair, (mine.len(), theirs.len()));
             (element.primary, element.candidate) = (a.copied(), b.copied());
             element.detail = pair.2;
-            tasks.push(element);
+            self.stack.push(element);
         }
-        self.stack.extend(tasks.into_iter().rev());
+        self.first_comes_first(before);
     }
 
     fn element(&mut self, task: &Task, parents: (NodeId, NodeId), pair: Pair, lengths: (usize, usize)) -> Task {

@@ -117,14 +117,15 @@ impl Bodies<'_> {
         tallies: &mut Tallies,
     ) -> Compared {
         if !self.rules.spells()
-            && let Some(leaves) = same_in_step(&mine.bytes, &theirs.bytes, self.context.limits.depth)
+            && let (Some(mine), Some(theirs)) = (&mine.text, &theirs.text)
+            && let Some(leaves) = same_in_step(mine, theirs, self.context.limits.depth)
         {
             return Compared { leaves, ..Compared::default() };
         }
         let spelled_numbers = self.rules.spells();
         let options =
             ParseOptions { spelled_numbers, ..ParseOptions::new(self.context.limits.depth, self.context.hash_key) };
-        let (primary, candidate) = (Document::parse(&mine.bytes, &options), Document::parse(&theirs.bytes, &options));
+        let (primary, candidate) = (read_json(mine, &options), read_json(theirs, &options));
         let named = theirs.media == Media::Json;
         self.parsed(primary, candidate, (mine, theirs, named), findings, tallies)
     }
@@ -189,6 +190,14 @@ impl Bodies<'_> {
             }
             (Err(_), Err(_)) => plain_bytes(findings, &mine.bytes, &theirs.bytes),
         }
+    }
+}
+
+fn read_json<'a>(decoded: &'a Decoded<'_>, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
+    match &decoded.text {
+        Some(text) => Document::parse_text(text, options),
+        // what is no text is told with its place
+        None => Document::parse(&decoded.bytes, options),
     }
 }
 

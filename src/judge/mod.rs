@@ -123,12 +123,12 @@ fn conclude(findings: Findings, tallies: &Tallies, compared: Compared, rules: &R
         None if tallies.any() => Verdict::Normalised,
         None => Verdict::Match,
     };
-    let mut uses: Vec<RuleUse> = rules
-        .names()
-        .into_iter()
-        .zip(&tallies.0)
-        .filter(|(_, tally)| tally.hits > 0)
-        .map(|(name, tally)| RuleUse { name, hits: tally.hits, hidden_leaves: tally.hidden_leaves })
+    let mut uses: Vec<RuleUse> = tallies
+        .used()
+        .filter_map(|(rule, tally)| {
+            let name = rules.name(rule)?.clone();
+            Some(RuleUse { name, hits: tally.hits, hidden_leaves: tally.hidden_leaves })
+        })
         .collect();
     uses.sort_by(|a, b| a.name.cmp(&b.name));
     Judgement {

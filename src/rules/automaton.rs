@@ -5,13 +5,14 @@
 use super::acting::Acting;
 use super::selector::{Pick, Selector};
 use super::set::Entry;
+use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// A state: what is next, and the rules that act where it is reached.
 #[derive(Clone, Debug, Default)]
 struct State {
-    names: HashMap<Box<[u8]>, u32>,
+    names: HashMap<Box<[u8]>, u32, FixedState>,
     indices: HashMap<i64, u32>,
     wild: Option<u32>,
     /// Entered together with this state, and kept at every depth below.
@@ -118,7 +119,7 @@ pub struct Walker<'r> {
     automaton: &'r Automaton,
     entries: &'r [Entry],
     known: Vec<Known>,
-    positions: HashMap<Active, u32>,
+    positions: HashMap<Active, u32, FixedState>,
 }
 
 impl<'r> Walker<'r> {
@@ -126,7 +127,7 @@ impl<'r> Walker<'r> {
     pub const NOWHERE: Here = Here(0);
 
     pub(super) fn new(automaton: &'r Automaton, entries: &'r [Entry]) -> Walker<'r> {
-        let mut walker = Walker { automaton, entries, known: Vec::new(), positions: HashMap::new() };
+        let mut walker = Walker { automaton, entries, known: Vec::new(), positions: HashMap::default() };
         walker.intern(Active::new());
         walker
     }

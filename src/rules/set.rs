@@ -15,6 +15,10 @@ use std::sync::Arc;
 pub struct RuleId(pub(super) u32);
 
 impl RuleId {
+    /// The rule at this position in the order of the specs.
+    pub fn at(index: usize) -> RuleId {
+        RuleId(index as u32)
+    }
     /// Position in the order of the specs.
     pub fn index(self) -> usize {
         self.0 as usize
@@ -65,6 +69,8 @@ pub struct RuleSet {
     hash: u64,
     /// Some rule tells spellings of a number apart, so that equal values may differ.
     spells: bool,
+    /// The rules that act on no place of a tree: on whole answers, on cookies, on how bodies are read.
+    placeless: Arc<[RuleId]>,
 }
 
 impl Default for RuleSet {
@@ -74,6 +80,7 @@ impl Default for RuleSet {
             automaton: Arc::new(Automaton::new()),
             hash: super::spelling::hash(&[]),
             spells: false,
+            placeless: Arc::new([]),
         }
     }
 }
@@ -85,7 +92,11 @@ impl RuleSet {
         let (entries, automaton) = super::compile::compile(specs)?;
         let spells = entries.iter().any(|entry| matches!(&entry.action, Action::Number(number) if number.spells()));
         let hash = super::spelling::hash(specs);
-        Ok(RuleSet { entries: entries.into(), automaton: Arc::new(automaton), hash, spells })
+        let is_placeless =
+            |entry: &Entry| matches!(entry.action, Action::ErrorBody(_) | Action::SetCookie(_) | Action::Body(_));
+        let placeless = entries.iter().enumerate().filter(|(_, entry)| is_placeless(entry));
+        let placeless = placeless.map(|(at, _)| RuleId(at as u32)).collect();
+        Ok(RuleSet { entries: entries.into(), automaton: Arc::new(automaton), hash, spells, placeless })
     }
     /// A hash of everything that can change a judgement; equal sets have equal hashes on every machine.
     pub fn hash(&self) -> u64 {
@@ -128,23 +139,26 @@ impl RuleSet {
     pub fn walker(&self) -> Walker<'_> {
         Walker::new(&self.automaton, &self.entries)
     }
+    fn placeless(&self) -> impl Iterator<Item = (RuleId, &Entry)> {
+        self.placeless.iter().filter_map(|rule| Some((*rule, self.entries.get(rule.index())?)))
+    }
     /// The rule by which an answer of this status is compared by status and content type alone.
     pub fn error_body(&self, status: u16) -> Option<RuleId> {
         let acts = |entry: &Entry| matches!(&entry.action, Action::ErrorBody(statuses) if statuses.contains(&status));
-        self.entries.iter().position(acts).map(|at| RuleId(at as u32))
+        self.placeless().find(|(_, entry)| acts(entry)).map(|(rule, _)| rule)
     }
     /// The rule that says how bodies are read, and how; a route's own before a general one.
     pub fn body(&self) -> Option<(RuleId, Media)> {
-        let bodies = self.entries.iter().enumerate().filter_map(|(at, entry)| match entry.action {
-            Action::Body(media) => Some((entry.weight.0, RuleId(at as u32), media)),
+        let bodies = self.placeless().filter_map(|(rule, entry)| match entry.action {
+            Action::Body(media) => Some((entry.weight.0, rule, media)),
             _ => None,
         });
         bodies.max_by_key(|(of_route, ..)| *of_route).map(|(_, rule, media)| (rule, media))
     }
     /// The rules by which two cookies are compared as one, in order.
     pub fn cookies(&self) -> impl Iterator<Item = (RuleId, &SetCookie)> {
-        self.entries.iter().enumerate().filter_map(|(at, entry)| match &entry.action {
-            Action::SetCookie(rule) => Some((RuleId(at as u32), rule)),
+        self.placeless().filter_map(|(rule, entry)| match &entry.action {
+            Action::SetCookie(cookie) => Some((rule, cookie)),
             _ => None,
         })
     }

@@ -150,6 +150,10 @@ impl<'a> Document<'a> {
     pub fn parse(text: &'a [u8], options: &ParseOptions) -> Result<Document<'a>, ParseError> {
         parse::parse(text, options)
     }
+    /// The same, of a text that is known to be UTF-8.
+    pub fn parse_text(text: &'a str, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
+        parse::parse_text(text, options)
+    }
     /// The same document as the canonical text of markup: its objects are elements (`document::tree`).
     pub fn as_markup(mut self) -> Document<'a> {
         self.markup = true;

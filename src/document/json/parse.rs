@@ -9,18 +9,25 @@ use super::{Document, Node, NodeKind, ParseError, ParseOptions};
 type Parsed<T> = Result<T, ParseError>;
 
 pub(super) fn parse<'a>(text: &'a [u8], options: &ParseOptions) -> Parsed<Document<'a>> {
-    let offset = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    let body = text.get(offset..).unwrap_or(&[]);
     if u32::try_from(text.len()).is_err() {
         return Err(ParseError::TooLarge);
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| ParseError::Syntax { offset: offset + error.valid_up_to(), message: "not UTF-8" })?;
+    let text = std::str::from_utf8(text)
+        .map_err(|error| ParseError::Syntax { offset: error.valid_up_to(), message: "not UTF-8" })?;
+    parse_text(text, options)
+}
+
+pub(super) fn parse_text<'a>(text: &'a str, options: &ParseOptions) -> Parsed<Document<'a>> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(ParseError::TooLarge);
+    }
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (offset, text) = (text.len() - body.len(), body);
     let mut parser = Parser {
         text,
         cursor: Cursor::new(text.as_bytes()),
         nodes: Vec::with_capacity(text.len() / 12 + 4),
-        open: Vec::new(),
+        open: Vec::with_capacity(8),
         seeds: Seeds::new(options.hash_key),
         depth: options.depth,
         spelled: options.spelled_numbers,

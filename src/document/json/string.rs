@@ -157,6 +157,11 @@ pub fn token_name(token: &str) -> String {
 /// Appends a reference token of RFC 6901: `/`, then the name with `~` as `~0` and `/` as `~1`.
 pub fn pointer_token(out: &mut String, name: &[u8]) {
     out.push('/');
+    if let Ok(plain) = std::str::from_utf8(name)
+        && !name.iter().any(|byte| matches!(byte, b'~' | b'/'))
+    {
+        return out.push_str(plain);
+    }
     for char in spell(name).chars() {
         match char {
             '~' => out.push_str("~0"),
