@@ -11,7 +11,7 @@ use paritee::exchange::{
     Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Outcome, Provenance, Request, Response, Route,
 };
 use paritee::judge::{Context, Judgement, judge};
-use paritee::rules::{Rewrite, RuleKind, RuleSet, RuleSpec, Shape, SideChoice};
+use paritee::rules::{NumberTolerance, Rewrite, RuleKind, RuleSet, RuleSpec, Shape, SideChoice};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -199,8 +199,33 @@ fn ten_rules() -> RuleSet {
         ("$.results[*].summary", rewrite("^(.+)\\.\\.\\.$")),
         ("$.count", RuleKind::Ignore),
     ];
+    compiled(kinds)
+}
+
+fn compiled(kinds: [(&str, RuleKind); 10]) -> RuleSet {
     let specs: Vec<RuleSpec> = kinds.into_iter().enumerate().map(|(at, (path, kind))| spec(at, path, kind)).collect();
     RuleSet::compile(&specs).expect("rules")
+}
+
+/// Ten rules of which four are needed in every record.
+fn ten_rules_at_work() -> RuleSet {
+    let rewrite = Rewrite { pattern: "^/book/(.+)$".into(), with: "/api/book/$1".into(), side: SideChoice::Candidate };
+    let kinds = [
+        ("$.results[*].id", RuleKind::Shape(Shape::Number)),
+        ("$.results[*].book.path", RuleKind::Rewrite(rewrite)),
+        ("$.results[*].created_at", RuleKind::Timestamp { within_us: 1_000_000 }),
+        (
+            "$.results[*].helpful",
+            RuleKind::Number(NumberTolerance { abs: Some("0.001".into()), ..NumberTolerance::default() }),
+        ),
+        ("$.results[*].archive_id", RuleKind::Shape(Shape::SameType)),
+        ("$.results[*].tags", RuleKind::Unordered),
+        ("$.results[*].reviewer.name", RuleKind::Shape(Shape::SameType)),
+        ("$.results[*].reviewer.more", RuleKind::Added),
+        ("$.results[*].book.title", RuleKind::Shape(Shape::SameType)),
+        ("$.count", RuleKind::Ignore),
+    ];
+    compiled(kinds)
 }
 
 /// Two hundred rules for places that no record has.
@@ -236,6 +261,10 @@ fn rows() -> Vec<Row> {
         rows.push(row(format!("{size}, up to 20 findings"), text.clone(), with(changed), 1.0, "mismatch"));
         let ten = row(format!("{size}, up to 20 findings, ten rules"), text.clone(), with(changed), 1.5, "mismatch");
         rows.push(Row { rules: ten_rules(), ..ten });
+        // every record differs in four ruled places, its identity among them
+        let ruled = Spelling { ruled: true, ..changed };
+        let ten = row(format!("{size}, all ruled, ten rules"), text.clone(), with(ruled), 1.5, "mismatch");
+        rows.push(Row { rules: ten_rules_at_work(), ..ten });
         let many = row(format!("{size}, up to 20 findings, 200 idle rules"), text, with(changed), 1.1, "mismatch");
         rows.push(Row { rules: rules_that_do_not_apply(), ..many });
     }

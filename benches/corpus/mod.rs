@@ -11,6 +11,8 @@ pub(crate) struct Spelling {
     pub(crate) spaced: bool,
     /// Every so many records one value differs; 0 for none.
     pub(crate) changed_every: usize,
+    /// Every record differs where the benchmark's rules allow it: its id, its date, its link, a decimal.
+    pub(crate) ruled: bool,
 }
 
 const WORDS: [&str; 12] =
@@ -23,19 +25,20 @@ fn record(at: usize, spelling: Spelling) -> Vec<String> {
     let text: Vec<&str> = (0..6 + n.u64(..8)).map(|_| WORDS[n.usize(..12)]).collect();
     let stars = n.u64(..5) + 1 + u64::from(changed);
     let price = format!("{}.{:02}", n.u64(..90), n.u64(..9) * 10 + 5);
+    let time = if spelling.ruled { "06:30:00Z" } else { "08:30:00+02:00" };
     let price = if spelling.spaced { format!("{price}0") } else { price };
     let mut nested = [
         format!("\"title\":\"{} \\\"{}\\\"\"", WORDS[n.usize(..12)], WORDS[n.usize(..12)]),
-        format!("\"path\":\"/api/book/978-{}/reviews/\"", n.u64(..1 << 40)),
+        format!("\"path\":\"{}/book/978-{}/reviews/\"", if spelling.ruled { "" } else { "/api" }, n.u64(..1 << 40)),
         format!("\"price\":{price}"),
     ];
     let mut members = vec![
         format!("\"id\":{}", at + 1),
-        format!("\"archive_id\":{}", (1_u64 << 53) + n.u64(..1 << 40)),
+        format!("\"archive_id\":{}", (1_u64 << 53) + n.u64(..1 << 40) + u64::from(spelling.ruled)),
         format!("\"summary\":\"{}...\"", text.join(" ")),
         format!("\"stars\":{stars}"),
-        format!("\"helpful\":0.{:04}", n.u64(..9_000) + 1),
-        format!("\"created_at\":\"2025-{:02}-{:02}T08:30:00+02:00\"", n.u64(..12) + 1, n.u64(..28) + 1),
+        format!("\"helpful\":0.{:04}{}", n.u64(..9_000) + 1, if spelling.ruled { "1" } else { "" }),
+        format!("\"created_at\":\"2025-{:02}-{:02}T{}\"", n.u64(..12) + 1, n.u64(..28) + 1, time),
         String::new(),
         format!(
             "\"reviewer\":{}",

@@ -5,6 +5,7 @@
 
 use super::by_hash::{ByHash, by_hash};
 use super::identity;
+use super::under_rules::Places;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{Document, NodeId};
 use crate::rules::Down;
@@ -14,7 +15,7 @@ use similar::{Algorithm, DiffOp};
 const GAP: usize = 2_048;
 
 /// At most one element in so many has changed where arrays are aligned in place.
-const IN_PLACE: usize = 4;
+pub(super) const IN_PLACE: usize = 4;
 
 impl Walk<'_, '_> {
     pub(super) fn align(&mut self, task: &Task, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
@@ -29,9 +30,13 @@ impl Walk<'_, '_> {
                 let pick =
                     |nodes: &[NodeId]| places.iter().filter_map(|at| nodes.get(*at).copied()).collect::<Vec<_>>();
                 let at = |at: usize| head + places.get(at).copied().unwrap_or(at);
-                self.align_left((&pick(middle_p), &pick(middle_c)), at, task, lengths)
+                let left = (pick(middle_p), pick(middle_c));
+                self.align_left(task, (&left.0, &left.1), &Places { at: &at, lengths, between: middle_p.len() })
             }
-            None => self.align_left((middle_p, middle_c), |at| head + at, task, lengths),
+            None => {
+                let at = |at: usize| head + at;
+                self.align_left(task, (middle_p, middle_c), &Places { at: &at, lengths, between: middle_p.len() })
+            }
         }
     }
 
@@ -46,23 +51,19 @@ impl Walk<'_, '_> {
         (places.len() * IN_PLACE <= mine.len()).then_some(places)
     }
 
-    /// Aligns what is left of two arrays of these `lengths`; `place` tells where each element stands.
-    fn align_left(
-        &mut self,
-        (mine, theirs): (&[NodeId], &[NodeId]),
-        place: impl Fn(usize) -> usize,
-        task: &Task,
-        lengths: (usize, usize),
-    ) -> Aligned {
+    /// Aligns what is left of two arrays.
+    fn align_left(&mut self, task: &Task, (mine, theirs): (&[NodeId], &[NodeId]), places: &Places<'_>) -> Aligned {
         let (primary, candidate) = (self.primary, self.candidate);
         let identity = identity::align((primary, mine), (candidate, theirs));
         // Rules know nothing of this identity: then nothing that they make of the elements could pair them otherwise.
         let mut aligned = match identity {
             Some((name, aligned)) if self.is_untouched(task, name) => aligned,
+            _ if self.walker.below(task.here) => self.align_under_rules(task, (mine, theirs), places),
             identity => {
-                let keys_p = self.keys(task, mine, &place, lengths, true);
-                let keys_c = self.keys(task, theirs, &place, lengths, false);
-                let (keys_p, keys_c) = (&keys_p, &keys_c);
+                let keys = |document: &Document<'_>, nodes: &[NodeId]| -> Vec<u128> {
+                    nodes.iter().map(|node| document.hash(*node)).collect()
+                };
+                let (keys_p, keys_c) = (&keys(primary, mine), &keys(candidate, theirs));
                 let mut middle = Middle { primary, candidate, mine, theirs, keys_p, keys_c, approximate: false };
                 let aligned = middle.align(identity.map(|(_, aligned)| aligned));
                 self.approximate |= middle.approximate && self.probing == 0;
@@ -70,7 +71,7 @@ impl Walk<'_, '_> {
             }
         };
         for pair in &mut aligned.pairs {
-            (pair.0, pair.1) = (pair.0.map(&place), pair.1.map(&place));
+            (pair.0, pair.1) = (pair.0.map(places.at), pair.1.map(places.at));
         }
         aligned
     }
@@ -83,27 +84,6 @@ impl Walk<'_, '_> {
         let element = self.element_here(task.here, 0, (1, 1), true);
         let member = self.walker.down(element, Down::Name(name));
         self.walker.acting(element).is_empty() && self.walker.acting(member).is_empty()
-    }
-
-    /// By what elements are aligned, each with its place in the whole array.
-    fn keys(
-        &mut self,
-        task: &Task,
-        nodes: &[NodeId],
-        place: impl Fn(usize) -> usize,
-        lengths: (usize, usize),
-        primary: bool,
-    ) -> Vec<u128> {
-        let document = if primary { self.primary } else { self.candidate };
-        if !self.walker.below(task.here) {
-            return nodes.iter().map(|node| document.hash(*node)).collect();
-        }
-        let mut keys = Vec::with_capacity(nodes.len());
-        for (at, node) in nodes.iter().enumerate() {
-            let here = self.element_here(task.here, place(at), lengths, primary);
-            keys.push(self.normal_hash(primary, *node, here).0);
-        }
-        keys
     }
 }
 
@@ -169,13 +149,13 @@ pub(super) struct Middle<'m, 'd> {
     pub(super) candidate: &'m Document<'d>,
     pub(super) mine: &'m [NodeId],
     pub(super) theirs: &'m [NodeId],
-    keys_p: &'m [u128],
-    keys_c: &'m [u128],
+    pub(super) keys_p: &'m [u128],
+    pub(super) keys_c: &'m [u128],
     pub(super) approximate: bool,
 }
 
 impl Middle<'_, '_> {
-    fn align(&mut self, identity: Option<Aligned>) -> Aligned {
+    pub(super) fn align(&mut self, identity: Option<Aligned>) -> Aligned {
         if let Some(pairs) = self.permutation() {
             // equal under the rules in the same order: no element moved
             let reordered = pairs.iter().any(|(a, b, _)| a != b);

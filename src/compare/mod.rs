@@ -18,6 +18,7 @@ mod reorder;
 mod same_id;
 mod settle;
 mod tell;
+mod under_rules;
 mod walk;
 
 pub(crate) use difference::words;

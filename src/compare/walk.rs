@@ -74,6 +74,8 @@ pub(crate) struct Walk<'x, 'd> {
     pub(super) probing: u32,
     pub(super) found: bool,
     pub(super) budget: u64,
+    /// Node visits left for pairs that are asked about where they stand.
+    spare: u64,
     pub(super) approximate: bool,
     /// Leaves of the primary that were left out.
     left_out: u64,
@@ -119,6 +121,7 @@ pub(crate) fn compare_trees<'x, 'd>(
         probing: 0,
         found: false,
         budget: PROBE_BUDGET,
+        spare: primary.size() + candidate.size(),
         approximate: false,
         left_out: 0,
         normal: HashMap::default(),
@@ -380,6 +383,22 @@ impl<'x, 'd> Walk<'x, 'd> {
         self.links.truncate(links);
         self.lists.truncate(lists);
         !std::mem::replace(&mut self.found, outer)
+    }
+
+    /// The same for two elements that stand at one place, at the cost of a budget of its own: where that is spent, no two are
+    /// equal, and the answer is found the other way.
+    pub(super) fn probe_in_place(&mut self, primary: NodeId, candidate: NodeId, here: Here) -> bool {
+        if self.primary.hash(primary) == self.candidate.hash(candidate) {
+            return true;
+        }
+        if self.spare == 0 {
+            return false;
+        }
+        let (budget, approximate) = (std::mem::replace(&mut self.budget, self.spare), self.approximate);
+        let equal = self.probe(primary, candidate, here) && self.budget > 0;
+        self.spare = std::mem::replace(&mut self.budget, budget);
+        self.approximate = approximate;
+        equal
     }
 
     /// Answers a probe: the pair is not equal.

@@ -182,12 +182,15 @@ impl<'r> Walker<'r> {
                 Down::Index { .. } => {}
             }
         }
-        self.intern(next)
+        // most members lead nowhere
+        if next.is_empty() { Walker::NOWHERE } else { self.intern(next) }
     }
 
     fn intern(&mut self, mut active: Active) -> Here {
-        active.sort_unstable();
-        active.dedup();
+        if active.len() > 1 {
+            active.sort_unstable();
+            active.dedup();
+        }
         if let Some(at) = self.positions.get(&active) {
             return Here(*at);
         }

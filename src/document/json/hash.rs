@@ -131,6 +131,10 @@ impl Hasher {
     pub fn member(&self, name: &[u8], value: u128) -> u128 {
         self.0.member(self.0.name(name), value)
     }
+    /// The same for a member known by the hash of its name alone, which is no share in an object's hash.
+    pub fn named(&self, name: u64, value: u128) -> u128 {
+        self.0.member(u128::from(name), value)
+    }
     /// An object of which the members' shares were summed.
     pub fn object(&self, sum: u128, count: u64) -> u128 {
         self.0.object(sum, count)

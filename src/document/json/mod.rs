@@ -172,6 +172,10 @@ impl<'a> Document<'a> {
         // ids are made by this document alone
         &self.nodes[id.0 as usize]
     }
+    /// Nodes in the document.
+    pub fn size(&self) -> u64 {
+        self.nodes.len() as u64
+    }
     /// A value's type.
     #[inline]
     pub fn kind(&self, id: NodeId) -> NodeKind {
