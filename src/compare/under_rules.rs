@@ -10,7 +10,7 @@ use super::by_hash::{ByHash, by_hash};
 use super::identity;
 use super::walk::{Aligned, Task, Walk};
 use crate::document::json::{NodeId, NodeKind};
-use crate::rules::{Down, Walker};
+use crate::rules::{Down, Here, Walker};
 
 /// Stand for elements that no element of the other side can be equal to: one for each side.
 const ALONE: [u128; 2] = [0x3_9e37_79b9_7f4a_7c15, 0x4_9e37_79b9_7f4a_7c15];
@@ -24,6 +24,20 @@ pub(super) struct Places<'p> {
     pub(super) between: usize,
 }
 
+/// The elements of both sides, with the plain part of each.
+struct Elements {
+    mine: Vec<(NodeId, Option<u128>)>,
+    theirs: Vec<(NodeId, Option<u128>)>,
+}
+
+impl Elements {
+    /// Those at these positions.
+    fn at(&self, positions: &[usize]) -> Elements {
+        let pick = |all: &[(NodeId, Option<u128>)]| positions.iter().filter_map(|at| all.get(*at).copied()).collect();
+        Elements { mine: pick(&self.mine), theirs: pick(&self.theirs) }
+    }
+}
+
 impl Walk<'_, '_> {
     /// Aligns elements by what the rules leave of them.
     pub(super) fn align_under_rules(
@@ -32,56 +46,58 @@ impl Walk<'_, '_> {
         (mine, theirs): (&[NodeId], &[NodeId]),
         places: &Places<'_>,
     ) -> Aligned {
-        let Some(rest) = self.unequal_in_place(task, (mine, theirs), places) else {
-            return self.align_by_keys(task, (mine, theirs), places);
+        let mut plain = |nodes: &[NodeId], primary: bool| {
+            let here = self.element_here(task.here, 0, (1, 1), true);
+            let here = (!self.walker.by_index(task.here)).then_some(here);
+            nodes.iter().map(|node| (*node, here.and_then(|here| self.plain_part(*node, here, primary)))).collect()
         };
-        let pick = |nodes: &[NodeId]| rest.iter().filter_map(|at| nodes.get(*at).copied()).collect::<Vec<_>>();
+        let elements = Elements { mine: plain(mine, true), theirs: plain(theirs, false) };
+        let Some(rest) = self.unequal_in_place(task, &elements, places) else {
+            return self.align_by_keys(task, &elements, places);
+        };
         let at = |at: usize| rest.get(at).map_or(at, |at| (places.at)(*at));
-        let inner = Places { at: &at, ..*places };
-        let mut aligned = self.align_by_keys(task, (&pick(mine), &pick(theirs)), &inner);
+        let mut aligned = self.align_by_keys(task, &elements.at(&rest), &Places { at: &at, ..*places });
         for pair in &mut aligned.pairs {
             let back = |at: usize| rest.get(at).copied();
             (pair.0, pair.1) = (pair.0.and_then(back), pair.1.and_then(back));
         }
-        let mut is_rest = vec![false; mine.len()];
-        rest.iter().for_each(|at| is_rest[*at] = true);
-        let settled = is_rest.iter().enumerate().filter(|(_, is_rest)| !**is_rest);
-        aligned.pairs.extend(settled.map(|(at, _)| (Some(at), Some(at), None)));
+        let mut rest = rest.into_iter().peekable();
+        let settled = (0..mine.len()).filter(|at| rest.next_if_eq(at).is_none());
+        aligned.pairs.extend(settled.map(|at| (Some(at), Some(at), None)));
         // in the primary's order, then what only the candidate has
         aligned.pairs.sort_by_key(|(p, c, _)| (p.unwrap_or(usize::MAX), c.unwrap_or(usize::MAX)));
         aligned
     }
 
-    /// The positions of elements that are not equal under the rules where they stand; `None` where they are too many, and in
-    /// a probe, whose cost would double with every level.
-    fn unequal_in_place(
-        &mut self,
-        task: &Task,
-        (mine, theirs): (&[NodeId], &[NodeId]),
-        places: &Places<'_>,
-    ) -> Option<Vec<usize>> {
+    /// The positions of elements that are not equal under the rules where they stand; `None` where too many of them may be
+    /// equal to another one, and in a probe, whose cost would double with every level.
+    fn unequal_in_place(&mut self, task: &Task, elements: &Elements, places: &Places<'_>) -> Option<Vec<usize>> {
+        let Elements { mine, theirs } = elements;
         if self.probing > 0 || mine.len() != theirs.len() {
             return None;
         }
-        let mut rest = Vec::new();
+        let (mut rest, mut doubtful) = (Vec::new(), 0);
+        let (in_mine, in_theirs) = (Plain::of(mine), Plain::of(theirs));
         for (at, (p, c)) in mine.iter().zip(theirs).enumerate() {
             let here = self.element_here(task.here, (places.at)(at), places.lengths, true);
-            if !self.probe_in_place(*p, *c, here) {
-                rest.push(at);
-                if rest.len() * IN_PLACE > places.between {
-                    return None;
-                }
+            if p.1 == c.1 && self.probe_in_place(p.0, c.0, here) {
+                continue;
+            }
+            rest.push(at);
+            doubtful += usize::from(in_theirs.may_hold(p.1) || in_mine.may_hold(c.1));
+            if doubtful * IN_PLACE > places.between {
+                return None;
             }
         }
         Some(rest)
     }
 
-    fn align_by_keys(&mut self, task: &Task, (mine, theirs): (&[NodeId], &[NodeId]), places: &Places<'_>) -> Aligned {
+    fn align_by_keys(&mut self, task: &Task, elements: &Elements, places: &Places<'_>) -> Aligned {
         let (primary, candidate) = (self.primary, self.candidate);
-        let plain_p: Vec<_> = (0..mine.len()).map(|at| self.plain_part(task, mine, at, places, true)).collect();
-        let plain_c: Vec<_> = (0..theirs.len()).map(|at| self.plain_part(task, theirs, at, places, false)).collect();
-        let keys_p = self.keys(task, (mine, &plain_p), &plain_c, places, true);
-        let keys_c = self.keys(task, (theirs, &plain_c), &plain_p, places, false);
+        let keys_p = self.keys(task, &elements.mine, &Plain::of(&elements.theirs), places, true);
+        let keys_c = self.keys(task, &elements.theirs, &Plain::of(&elements.mine), places, false);
+        let nodes = |all: &[(NodeId, Option<u128>)]| all.iter().map(|(node, _)| *node).collect::<Vec<_>>();
+        let (mine, theirs) = (&nodes(&elements.mine), &nodes(&elements.theirs));
         let mut middle =
             Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
         let aligned = middle.align(identity::align((primary, mine), (candidate, theirs)).map(|(_, aligned)| aligned));
@@ -93,18 +109,14 @@ impl Walk<'_, '_> {
     fn keys(
         &mut self,
         task: &Task,
-        (nodes, plain): (&[NodeId], &[Option<u128>]),
-        others: &[Option<u128>],
+        elements: &[(NodeId, Option<u128>)],
+        others: &Plain,
         places: &Places<'_>,
         primary: bool,
     ) -> Vec<u128> {
-        let mut known: ByHash<()> = by_hash(others.len());
-        known.extend(others.iter().flatten().map(|plain| (*plain, ())));
-        // an element of which nothing is known may be equal to any
-        let any = others.iter().any(Option::is_none);
-        let mut keys = Vec::with_capacity(nodes.len());
-        for (at, (node, plain)) in nodes.iter().zip(plain).enumerate() {
-            if plain.is_some_and(|plain| !any && !known.contains_key(&plain)) {
+        let mut keys = Vec::with_capacity(elements.len());
+        for (at, (node, plain)) in elements.iter().enumerate() {
+            if !others.may_hold(*plain) {
                 keys.push(ALONE[usize::from(primary)]);
                 continue;
             }
@@ -116,17 +128,8 @@ impl Walk<'_, '_> {
 
     /// A hash over the members of a record that no rule touches, itself or below; `None` where a rule acts on the record, and
     /// for what is none.
-    fn plain_part(
-        &mut self,
-        task: &Task,
-        nodes: &[NodeId],
-        at: usize,
-        places: &Places<'_>,
-        primary: bool,
-    ) -> Option<u128> {
+    fn plain_part(&mut self, node: NodeId, here: Here, primary: bool) -> Option<u128> {
         let document = if primary { self.primary } else { self.candidate };
-        let node = *nodes.get(at)?;
-        let here = self.element_here(task.here, (places.at)(at), places.lengths, primary);
         if document.kind(node) != NodeKind::Object || !self.walker.acting(here).is_empty() {
             return None;
         }
@@ -141,5 +144,24 @@ impl Walk<'_, '_> {
             }
         }
         Some(sum)
+    }
+}
+
+/// The plain parts of one side.
+struct Plain {
+    known: ByHash<()>,
+    /// Nothing is known of some element: it may be equal to any.
+    any: bool,
+}
+
+impl Plain {
+    fn of(elements: &[(NodeId, Option<u128>)]) -> Plain {
+        let mut known = by_hash(elements.len());
+        known.extend(elements.iter().filter_map(|(_, plain)| Some(((*plain)?, ()))));
+        Plain { known, any: elements.iter().any(|(_, plain)| plain.is_none()) }
+    }
+    /// True where an element with this plain part may be equal to one of these.
+    fn may_hold(&self, plain: Option<u128>) -> bool {
+        self.any || plain.is_none_or(|plain| self.known.contains_key(&plain))
     }
 }
