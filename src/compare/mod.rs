@@ -1,6 +1,7 @@
 //! Aligns two answers and says where they disagree: status, headers, body trees.
 
 mod array;
+mod claim;
 mod class;
 mod difference;
 mod findings;
@@ -19,6 +20,8 @@ mod tell;
 mod walk;
 
 pub(crate) use array::IDENTITIES;
+pub(crate) use claim::Claiming;
+pub use claim::{IdClaim, IdClaims};
 pub(crate) use difference::words;
 pub use difference::{Difference, Kind, Place, Severity};
 pub(crate) use findings::{Findings, Tallies};
@@ -27,4 +30,5 @@ pub use patch::{Act, Operation, RepeatedName, moves, patch};
 pub(crate) use place::general_pointer;
 pub(crate) use plain::{bytes as compare_bytes, text as compare_text};
 pub use policy::HeaderPolicy;
+pub(crate) use same_id::claim_all;
 pub(crate) use walk::compare_trees;

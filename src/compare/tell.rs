@@ -7,6 +7,11 @@ use super::{Difference, Kind, Place, Severity};
 use crate::document::json::{Document, NodeId, escape, pointer_token};
 
 impl Walk<'_, '_> {
+    /// The place in the primary's document.
+    pub(super) fn primary_pointer(&self, task: &Task) -> String {
+        pointer(self.primary, self.candidate, &self.links, task.path, true)
+    }
+
     /// Tells one difference; in a probe, only that there is one.
     pub(super) fn report(&mut self, task: &Task, kind: Kind) {
         if self.probing > 0 {

@@ -9,7 +9,7 @@ use paritee::exchange::{
 };
 use paritee::judge::{Context, Judgement, Owners, judge};
 use paritee::rules::{
-    Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, RuleSet, RuleSpec, SameId, Selector,
+    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, RuleSet, RuleSpec, SameId, Selector,
     SetCookie, Shape, SideChoice, TextMode, UrlRule,
 };
 use serde::Deserialize;
@@ -134,6 +134,8 @@ pub(crate) struct RawRule {
     /// `string` or `spelling`.
     number: Option<String>,
     same_id: Option<String>,
+    /// Of `same_id`: `session` or `run`.
+    scope: Option<String>,
     /// The primary's name, the candidate's, and who clears alone (empty: nobody).
     set_cookie: Option<(String, String, String)>,
     body: Option<String>,
@@ -230,7 +232,9 @@ impl RawRule {
             let (string, spelling) = (word == "string", word == "spelling");
             RuleKind::Number(NumberTolerance { string, spelling, ..NumberTolerance::default() })
         } else if let Some(space) = &self.same_id {
-            RuleKind::SameId(SameId { space: space.clone() })
+            let scope = self.scope.as_deref().unwrap_or("document");
+            let scope = IdScope::ALL.into_iter().find(|known| known.as_str() == scope).unwrap();
+            RuleKind::SameId(SameId { space: space.clone(), scope })
         } else if let Some((primary, candidate, cleared_by)) = &self.set_cookie {
             let cleared_by = (!cleared_by.is_empty()).then(|| side(cleared_by));
             RuleKind::SetCookie(SetCookie { primary: primary.clone(), candidate: candidate.clone(), cleared_by })
