@@ -1,7 +1,7 @@
 //! What one document says of ids beyond itself: which of the primary's and which of the candidate's name one thing.
 
 use super::place::general_pointer;
-use crate::document::json::{NumberKey, escape};
+use crate::document::json::{Document, NodeId, NumberKey, escape};
 use crate::rules::{IdScope, IdSpace, Operand};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ pub struct IdClaim {
     pub candidate: u128,
     /// Where in the body, as an RFC 6901 pointer into the primary's document.
     pub path: String,
-    /// Both as received, the primary's first; raw, and redacted before anything is stored.
+    /// Both as received, the primary's first; raw, and redacted before anything is stored. What is long or out of a page is
+    /// told by its length.
     pub values: [String; 2],
 }
 
@@ -61,7 +62,7 @@ impl Claiming {
         self.claims
     }
     /// Claims a pair of ids whose space reaches beyond the document.
-    pub(super) fn add(&mut self, space: &IdSpace, ids: [u128; 2], path: String, raw: [&str; 2]) {
+    pub(super) fn add(&mut self, space: &IdSpace, ids: [u128; 2], path: String, values: [String; 2]) {
         let Some(limit) = self.limit.filter(|_| space.scope != IdScope::Document) else { return };
         let key = (space.name.clone(), space.scope, ids, general_pointer(&path));
         if self.seen.contains(&key) {
@@ -73,15 +74,19 @@ impl Claiming {
         }
         self.seen.insert(key);
         let [primary, candidate] = ids;
-        let values = raw.map(shown);
         let (space, scope) = (space.name.clone(), space.scope);
         self.claims.kept.push(IdClaim { space, scope, primary, candidate, path, values });
     }
 }
 
-/// A long value is not cut: half a secret no longer looks like one.
-fn shown(raw: &str) -> String {
-    if raw.len() <= SHOWN { raw.to_owned() } else { escape(format!("({} bytes)", raw.len()).as_bytes()) }
+/// An id to be shown, beside another exchange's too. A long one is not cut: half a secret no longer looks like one. Neither
+/// is one of a page told: what makes a secret of it stands around it, and is not there any more.
+pub(super) fn shown(document: &Document<'_>, node: NodeId) -> String {
+    let raw = document.raw(node);
+    if raw.len() <= SHOWN && !document.is_markup() {
+        return raw.to_owned();
+    }
+    escape(format!("({} bytes)", raw.len()).as_bytes())
 }
 
 /// The hash of an id by which judgements agree on it, in every process: no key of the comparison shows in a result.

@@ -5,7 +5,7 @@
 //! What holds is claimed towards the session or the run where its rule's scope says so, ids that stand for themselves too.
 
 use super::Kind;
-use super::claim::{Claiming, id_hash};
+use super::claim::{Claiming, id_hash, shown};
 use super::walk::{Task, Walk};
 use crate::document::json::{Document, Hasher, NodeId, pointer_token};
 use crate::rules::{Acting, Down, Here, IdScope, Operand, RuleId, RuleSet, is_id};
@@ -85,7 +85,7 @@ impl<'d> Walk<'_, 'd> {
         let (Some(ids), Some(p), Some(c)) = (claim.wide, claim.task.primary, claim.task.candidate) else { return };
         if let Some(space) = self.rules.id_space(claim.rule).filter(|_| self.findings.ids.is_wanted()) {
             let path = self.primary_pointer(&claim.task);
-            self.findings.ids.add(space, ids, path, [self.primary.raw(p), self.candidate.raw(c)]);
+            self.findings.ids.add(space, ids, path, [shown(self.primary, p), shown(self.candidate, c)]);
         }
     }
 }
@@ -143,8 +143,8 @@ fn claim_equal(
         let Some(space) = rules.id_space(found.rule).filter(|space| stands && space.scope != IdScope::Document) else {
             return;
         };
-        let (hash, raw) = (id_hash(&found.value), primary.raw(found.node));
-        claiming.add(space, [hash; 2], found.trail.pointer(primary, found.at), [raw; 2]);
+        let (hash, value) = (id_hash(&found.value), shown(primary, found.node));
+        claiming.add(space, [hash; 2], found.trail.pointer(primary, found.at), [value.clone(), value]);
     });
 }
 
@@ -183,12 +183,7 @@ impl Trail {
 }
 
 /// Every id of one document, in its order; none where a rule leaves the place out.
-fn each_id<'d>(
-    document: &Document<'d>,
-    rules: &RuleSet,
-    primary: bool,
-    mut each: impl FnMut(&Found<'_, 'd>),
-) {
+fn each_id<'d>(document: &Document<'d>, rules: &RuleSet, primary: bool, mut each: impl FnMut(&Found<'_, 'd>)) {
     let mut walker = rules.walker();
     let mut trail = Trail(vec![(0, document.root(), 0)]);
     let mut open: Vec<(NodeId, Option<NodeId>, Here, u32)> = vec![(document.root(), None, walker.root(), 0)];

@@ -19,8 +19,7 @@ impl Walk<'_, '_> {
         let mine = self.rules.made(acting, true, self.primary, task.parents.0, task.primary);
         let theirs = self.rules.made(acting, false, self.candidate, task.parents.1, task.candidate);
         // kind by kind, so that one rule that acted on both sides stands beside itself
-        let used: [Option<RuleId>; 6] =
-            [mine.by[0], theirs.by[0], mine.by[1], theirs.by[1], mine.by[2], theirs.by[2]];
+        let used: [Option<RuleId>; 6] = [mine.by[0], theirs.by[0], mine.by[1], theirs.by[1], mine.by[2], theirs.by[2]];
         let (primary, candidate) = (&mine.value, &theirs.value);
         let equal = used.iter().any(Option::is_some)
             && matches!((primary, candidate), (Operand::Text(a), Operand::Text(b)) if a == b);

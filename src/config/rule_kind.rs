@@ -8,8 +8,8 @@ use super::source::Source;
 use super::spelling;
 use crate::document::Media;
 use crate::rules::{
-    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, SameId, SetCookie, Shape, SideChoice,
-    TextMode, UrlRule,
+    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, SameId, SetCookie, Shape,
+    SideChoice, TextMode, UrlRule,
 };
 use std::ops::Range;
 use toml::Spanned;

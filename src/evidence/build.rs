@@ -33,11 +33,13 @@ pub(super) struct Building<'a> {
     pub(super) judgement: &'a Judgement,
     /// The signature of each difference.
     pub(super) ids: &'a [SignatureId],
+    /// What breaks a map of ids beyond this exchange, each with its signature.
+    pub(super) broken: &'a [(SignatureId, Difference)],
     pub(super) rule_set: u64,
     pub(super) versions: Versions<'a>,
     pub(super) redactor: &'a Redactor,
     pub(super) store: StoreBodies,
-    pub(super) session: Option<&'a [StoredRequest]>,
+    pub(super) session: &'a [StoredRequest],
 }
 
 /// Builds an exemplar; costly, so only for an exchange that is kept.
@@ -48,8 +50,9 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
         StoreBodies::Full => (full(&exchange.primary, redactor), full(&exchange.candidate, redactor)),
         StoreBodies::Differences => differing(from),
     };
-    let session = from.session.unwrap_or_default();
-    let differences = judgement.differences.iter().zip(from.ids).take(DIFFERENCES);
+    let session = from.session;
+    let differences = judgement.differences.iter().zip(from.ids.iter().copied()).take(DIFFERENCES);
+    let differences = differences.chain(from.broken.iter().map(|(id, broken)| (broken, *id)));
     let secrets = Secrets::of(from);
     Exemplar {
         exchange: exchange.id,
@@ -60,8 +63,8 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
         session_requests: session.iter().skip(session.len().saturating_sub(SESSION)).cloned().collect(),
         primary: answer(&exchange.primary, redactor, bodies.0),
         candidate: answer(&exchange.candidate, redactor, bodies.1),
-        differences: differences.map(|(d, id)| difference(d, *id, redactor, &secrets)).collect(),
-        differences_total: judgement.differences_total,
+        differences: differences.map(|(d, id)| difference(d, id, redactor, &secrets)).collect(),
+        differences_total: judgement.differences_total + from.broken.len() as u64,
         rules: judgement.rules.iter().map(|used| (used.name.to_string(), used.hits)).collect(),
         rule_set: from.rule_set,
         primary_version: from.versions.0.map(|v| cap(v.to_owned(), FIELD)),

@@ -54,16 +54,16 @@ mod value;
 pub(crate) use absent::is_none;
 pub use acting::Acting;
 pub use automaton::{Down, Here, Walker};
+pub use made::Made;
+pub use same_id::{IdSpace, is_id};
 pub use selector::{Pick, Segment, Selector, SelectorError};
 pub use set::{RuleId, RuleSet};
 pub(crate) use set_cookie::is_cookie_name;
 pub(crate) use shape::is_uuid;
 pub use spec::{
-    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, RuleSpec, SameId, SetCookie, Shape,
-    SideChoice, TextMode, UrlRule,
+    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, RuleSpec, SameId, SetCookie,
+    Shape, SideChoice, TextMode, UrlRule,
 };
-pub use made::Made;
-pub use same_id::{IdSpace, is_id};
 pub(crate) use timestamp::parse as parse_timestamp;
 pub use value::Operand;
 

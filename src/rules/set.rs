@@ -37,9 +37,7 @@ pub(super) enum Action {
     Url(url::Compiled),
     Text(text::Compiled),
     Decode(decode::Compiled),
-    Absent {
-        empty: bool,
-    },
+    Absent { empty: bool },
     Rename(Rename),
     SameId(same_id::Compiled),
     ErrorBody(Vec<u16>),
