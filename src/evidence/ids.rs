@@ -57,12 +57,12 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Bounds {
         Bounds {
-            of_run: 200_000,
-            of_sessions: 200_000,
+            of_run: 100_000,
+            of_sessions: 100_000,
             of_session: 10_000,
             sessions: 10_000,
             places: 10_000,
-            places_of_pair: 16,
+            places_of_pair: 8,
         }
     }
 }
@@ -83,6 +83,8 @@ pub(super) struct Broken {
     pub(super) route: Arc<str>,
     pub(super) inferred: bool,
     pub(super) difference: Difference,
+    /// An earlier exchange claimed it, not this one.
+    pub(super) elsewhere: bool,
     /// How many; none where it is only told beside those of another place.
     pub(super) count: u64,
     pub(super) first_seen_ms: u64,
@@ -241,7 +243,7 @@ impl Ids {
             let difference = difference(&claim.path, claim.values.clone(), shape);
             let (route, inferred) = (at.route.clone(), at.inferred);
             let (first_seen_ms, last_seen_ms) = (at.received_at_ms, at.received_at_ms);
-            told.push(Broken { route, inferred, difference, count: 1, first_seen_ms, last_seen_ms });
+            told.push(Broken { route, inferred, difference, elsewhere: false, count: 1, first_seen_ms, last_seen_ms });
         } else if !map.see(claim, place, at.received_at_ms, self.bounds.places_of_pair) {
             self.counts.ids_forgotten += 1;
         }
@@ -256,6 +258,7 @@ impl Ids {
                     route: known.route.clone(),
                     inferred: known.inferred,
                     difference: difference(&known.path, forth.values.clone().map(String::from), shape),
+                    elsewhere: true,
                     count: sighting.count,
                     first_seen_ms: sighting.first_ms,
                     last_seen_ms: sighting.last_ms,

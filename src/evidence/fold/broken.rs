@@ -1,7 +1,7 @@
 //! Broken maps of ids as signatures of their own, beside the judgement's: no verdict changes and no cell counts them.
 
 use super::{EXEMPLARS_OF_ONE, Fold, SIGNATURES, Versions, short};
-use crate::compare::Difference;
+use crate::evidence::build::BrokenMap;
 use crate::evidence::ids::{At, Broken};
 use crate::evidence::{IdCounts, Mark, MarkCounts, SessionName, SignatureDelta, SignatureFacts};
 use crate::exchange::Exchange;
@@ -28,7 +28,7 @@ impl Fold {
         versions: Versions<'_>,
         redactor: &Redactor,
         entering: &mut SmallVec<[SignatureId; EXEMPLARS_OF_ONE]>,
-    ) -> Vec<(SignatureId, Difference)> {
+    ) -> Vec<BrokenMap> {
         let at = At {
             route: &exchange.route.name,
             inferred: exchange.route.inferred,
@@ -50,7 +50,11 @@ impl Fold {
                 self.enter(id, exchange.id, entering);
             }
             if told.len() < TOLD {
-                told.push((id, broken.difference));
+                let Broken { route, mut difference, elsewhere, .. } = broken;
+                if elsewhere {
+                    difference.detail = Some(format!("same_id (said by {route})"));
+                }
+                told.push(BrokenMap { id, difference, elsewhere });
             }
         }
         told

@@ -13,6 +13,8 @@ use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
+mod broken;
+
 const SOURCE: Source = Source { tee: 1, incarnation: 2 };
 const NAMING: Naming = Naming {
     signature: |route, d| SignatureId(xxh3_64(format!("{route} {} {}", d.place, d.path).as_bytes())),
