@@ -309,7 +309,7 @@ impl Map {
             }
             Some(_) => {}
             None if room > 0 => {
-                drop(self.back.insert(claim.candidate, Back { partner: claim.primary, broken: false }));
+                self.back.insert(claim.candidate, Back { partner: claim.primary, broken: false });
             }
             None => {}
         }

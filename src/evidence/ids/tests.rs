@@ -83,9 +83,12 @@ fn said() -> impl Strategy<Value = Said> {
     })
 }
 
-fn in_two_orders() -> impl Strategy<Value = (Vec<(u64, Said)>, Vec<(u64, Said)>)> {
+/// Judgements, each with its time.
+type All = Vec<(u64, Said)>;
+
+fn in_two_orders() -> impl Strategy<Value = (All, All)> {
     proptest::collection::vec(said(), 1..12).prop_flat_map(|all| {
-        let all: Vec<(u64, Said)> = all.into_iter().enumerate().map(|(at, said)| (at as u64, said)).collect();
+        let all: All = all.into_iter().enumerate().map(|(at, said)| (at as u64, said)).collect();
         (Just(all.clone()), Just(all).prop_shuffle())
     })
 }
