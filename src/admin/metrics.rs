@@ -75,6 +75,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.one("paritee_in_flight_bytes", "gauge", "Bytes of their copies.", health.in_flight_bytes);
     page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
     sessions(&mut page, health);
+    ids(&mut page, health);
     page.one("paritee_mirroring", "gauge", "1 when mirroring is switched on.", u8::from(health.mirroring));
     let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
     let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
@@ -105,6 +106,22 @@ fn sessions(page: &mut Page, health: &Health) {
     page.many(("paritee_session_outcomes_total", "counter", help), "outcome", outcomes);
 }
 
+/// Ids that map one to one over a session or the run; nothing where no rule asks for it.
+fn ids(page: &mut Page, health: &Health) {
+    let Some(counts) = health.ids else { return };
+    page.one("paritee_ids", "gauge", "Ids of both sides remembered for same_id.", counts.known);
+    page.one("paritee_id_sessions", "gauge", "Sessions whose ids are remembered.", counts.sessions);
+    page.one("paritee_id_claims_broken_total", "counter", "Claims that break a one-to-one map.", counts.broken);
+    let forgotten = [
+        ("ids", counts.ids_forgotten),
+        ("sessions", counts.sessions_forgotten),
+        ("claims", counts.left_out),
+        ("bodies", counts.unread),
+    ];
+    let help = "What a broken map could have been told by, and was not kept: each is over a bound.";
+    page.many(("paritee_id_forgotten_total", "counter", help), "what", forgotten);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,12 +142,14 @@ mod tests {
             connections: 1,
             uptime_s: 5,
             sessions: Some(Default::default()),
+            ids: Some(Default::default()),
             store_failing: None,
         };
         let text = text(&ledger, &health, &[1, 0, 0, 0]);
         assert!(text.contains("paritee_not_mirrored_total{reason=\"rate\"} 1\n"));
         assert!(text.contains("paritee_requests_received_total 3\n"));
         assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
+        assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
         assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
         for reason in NotMirrored::ALL {
             assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));

@@ -1,5 +1,6 @@
 //! Collects differences up to a limit, counts all of them, and what rules hid.
 
+use super::claim::Claiming;
 use super::place::general_pointer;
 use super::{Difference, Kind};
 use crate::rules::RuleId;
@@ -13,13 +14,15 @@ const BEYOND: usize = 256;
 pub(crate) struct Findings {
     pub(crate) kept: Vec<Difference>,
     pub(crate) total: u64,
+    /// What is claimed of ids beyond the document.
+    pub(crate) ids: Claiming,
     limit: usize,
     seen: Option<HashSet<(Kind, String)>>,
 }
 
 impl Findings {
     pub(crate) fn new(limit: usize) -> Findings {
-        Findings { kept: Vec::new(), total: 0, limit, seen: None }
+        Findings { kept: Vec::new(), total: 0, ids: Claiming::default(), limit, seen: None }
     }
     pub(crate) fn is_empty(&self) -> bool {
         self.total == 0

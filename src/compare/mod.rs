@@ -2,6 +2,7 @@
 
 mod array;
 mod by_hash;
+mod claim;
 mod class;
 mod difference;
 mod findings;
@@ -21,6 +22,8 @@ mod tell;
 mod under_rules;
 mod walk;
 
+pub(crate) use claim::Claiming;
+pub use claim::{IdClaim, IdClaims};
 pub(crate) use difference::words;
 pub use difference::{Difference, Kind, Place, Severity};
 pub(crate) use findings::{Findings, Tallies};
@@ -30,4 +33,5 @@ pub use patch::{Act, Operation, RepeatedName, moves, patch};
 pub(crate) use place::general_pointer;
 pub(crate) use plain::{bytes as compare_bytes, text as compare_text};
 pub use policy::HeaderPolicy;
+pub(crate) use same_id::claim_all;
 pub(crate) use walk::compare_trees;

@@ -16,24 +16,11 @@ pub(super) enum Settled {
 impl Walk<'_, '_> {
     /// Lets the rules at this place look at both values.
     pub(super) fn settle(&mut self, task: &Task, acting: &Acting) -> Settled {
-        let mut sides = [Operand::of(self.primary, task.primary), Operand::of(self.candidate, task.candidate)];
-        let documents = [(self.primary, task.parents.0), (self.candidate, task.parents.1)];
-        let mut used: [Option<RuleId>; 6] = [None; 6];
-        for (at, (value, (document, parent))) in sides.iter_mut().zip(documents).enumerate() {
-            if let Some((text, rule)) = self.rules.fill(acting, at == 0, document, parent, value) {
-                *value = Operand::Text(text.into_bytes().into());
-                used[at] = Some(rule);
-            }
-            if let Some((text, rule)) = self.rules.rewrite(acting, at == 0, value) {
-                *value = Operand::Text(text.into_bytes().into());
-                used[at + 2] = Some(rule);
-            }
-            if let Some((text, rule)) = self.rules.text(acting, value) {
-                *value = Operand::Text(text.into_bytes().into());
-                used[at + 4] = Some(rule);
-            }
-        }
-        let [primary, candidate] = &sides;
+        let mine = self.rules.made(acting, true, self.primary, task.parents.0, task.primary);
+        let theirs = self.rules.made(acting, false, self.candidate, task.parents.1, task.candidate);
+        // kind by kind, so that one rule that acted on both sides stands beside itself
+        let used: [Option<RuleId>; 6] = [mine.by[0], theirs.by[0], mine.by[1], theirs.by[1], mine.by[2], theirs.by[2]];
+        let (primary, candidate) = (&mine.value, &theirs.value);
         let equal = used.iter().any(Option::is_some)
             && matches!((primary, candidate), (Operand::Text(a), Operand::Text(b)) if a == b);
         let accepted = if equal { None } else { self.rules.accepts(acting, primary, candidate) };

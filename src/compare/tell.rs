@@ -9,6 +9,11 @@ use smallvec::SmallVec;
 use std::fmt::Write;
 
 impl Walk<'_, '_> {
+    /// The place in the primary's document.
+    pub(super) fn primary_pointer(&self, task: &Task) -> String {
+        pointer(self.primary, self.candidate, &self.links, task.path, true)
+    }
+
     /// Tells one difference; in a probe, only that there is one.
     pub(super) fn report(&mut self, task: &Task, kind: Kind) {
         if self.probing > 0 {

@@ -139,7 +139,8 @@ impl Walk<'_, '_> {
                 true => self.walker.down(here, Down::Name(&document.name(member).unwrap_or_default())),
                 false => Walker::NOWHERE,
             };
-            if self.walker.acting(below).is_empty() && !self.walker.below(below) {
+            let untouched_below = !self.walker.below(below) || !document.kind(member).is_container();
+            if untouched_below && self.walker.acting(below).is_empty() {
                 sum = sum.wrapping_add(self.hasher.named(document.name_hash(member), document.hash(member)));
             }
         }

@@ -4,7 +4,7 @@
 
 use super::Kind;
 use super::findings::{Findings, Tallies};
-use super::same_id::Claim;
+use super::same_id::{Claim, claim_all};
 use super::settle::Settled;
 use crate::document::json::{Document, Hasher, NodeId, NodeKind, NumberKey};
 use crate::rules::{Acting, Down, Here, RuleSet, Walker};
@@ -105,6 +105,7 @@ pub(crate) fn compare_trees<'x, 'd>(
     let leaves = primary.leaves(primary.root());
     // Where spellings count, both were parsed so that another spelling is another hash.
     if primary.hash(primary.root()) == candidate.hash(candidate.root()) {
+        claim_all(primary, rules, hash_key, &mut findings.ids);
         return Walked { approximate: false, leaves };
     }
     let mut walk = Walk {

@@ -8,8 +8,8 @@ use super::source::Source;
 use super::spelling;
 use crate::document::Media;
 use crate::rules::{
-    Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, SameId, SetCookie, Shape, SideChoice,
-    TextMode, UrlRule,
+    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, SameId, SetCookie, Shape,
+    SideChoice, TextMode, UrlRule,
 };
 use std::ops::Range;
 use toml::Spanned;
@@ -218,19 +218,18 @@ fn fallback_kind(source: &Source<'_>, raw: &RawFallback) -> Result<RuleKind, Con
 }
 
 fn same_id_kind(source: &Source<'_>, raw: &RawSameId) -> Result<RuleKind, ConfigError> {
-    if let Some(scope) = &raw.scope
-        && scope.get_ref() != "document"
-    {
-        let known = ["session", "run"].contains(&scope.get_ref().as_str());
-        let message = match known {
-            true => {
-                format!("the scope `{}` is not in this version: ids map one to one within a document", scope.get_ref())
-            }
-            false => format!("`{}` is not a scope", scope.get_ref()),
-        };
-        return Err(source.error(scope.span(), message).allowing("document"));
-    }
-    Ok(RuleKind::SameId(SameId { space: source.expand(&raw.space)? }))
+    let scope = match &raw.scope {
+        None => IdScope::Document,
+        Some(text) => {
+            let word = source.expand(text)?;
+            IdScope::ALL.into_iter().find(|scope| scope.as_str() == word).ok_or_else(|| {
+                let words = IdScope::ALL.map(IdScope::as_str);
+                let error = source.error(text.span(), format!("`{word}` is not a scope")).near(&word, words);
+                error.allowing(words.join(", "))
+            })?
+        }
+    };
+    Ok(RuleKind::SameId(SameId { space: source.expand(&raw.space)?, scope }))
 }
 
 fn set_cookie_kind(source: &Source<'_>, raw: &RawSetCookie) -> Result<RuleKind, ConfigError> {

@@ -27,17 +27,28 @@ const DIFFERENCES: usize = 100;
 /// Session requests of one exemplar.
 const SESSION: usize = 16;
 
+/// A difference by which a map of ids is broken.
+pub(super) struct BrokenMap {
+    pub(super) id: SignatureId,
+    /// Of another exchange's place its detail says which route's.
+    pub(super) difference: Difference,
+    /// It is at a place of another exchange.
+    pub(super) elsewhere: bool,
+}
+
 /// What an exemplar is built from.
 pub(super) struct Building<'a> {
     pub(super) exchange: &'a Exchange,
     pub(super) judgement: &'a Judgement,
     /// The signature of each difference.
     pub(super) ids: &'a [SignatureId],
+    /// What breaks a map of ids beyond this exchange.
+    pub(super) broken: &'a [BrokenMap],
     pub(super) rule_set: u64,
     pub(super) versions: Versions<'a>,
     pub(super) redactor: &'a Redactor,
     pub(super) store: StoreBodies,
-    pub(super) session: Option<&'a [StoredRequest]>,
+    pub(super) session: &'a [StoredRequest],
 }
 
 /// Builds an exemplar; costly, so only for an exchange that is kept.
@@ -48,8 +59,9 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
         StoreBodies::Full => (full(&exchange.primary, redactor), full(&exchange.candidate, redactor)),
         StoreBodies::Differences => differing(from),
     };
-    let session = from.session.unwrap_or_default();
-    let differences = judgement.differences.iter().zip(from.ids).take(DIFFERENCES);
+    let session = from.session;
+    let differences = judgement.differences.iter().zip(from.ids.iter().copied()).take(DIFFERENCES);
+    let differences = differences.chain(from.broken.iter().map(|broken| (&broken.difference, broken.id)));
     let secrets = Secrets::of(from);
     Exemplar {
         exchange: exchange.id,
@@ -60,8 +72,8 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
         session_requests: session.iter().skip(session.len().saturating_sub(SESSION)).cloned().collect(),
         primary: answer(&exchange.primary, redactor, bodies.0),
         candidate: answer(&exchange.candidate, redactor, bodies.1),
-        differences: differences.map(|(d, id)| difference(d, *id, redactor, &secrets)).collect(),
-        differences_total: judgement.differences_total,
+        differences: differences.map(|(d, id)| difference(d, id, redactor, &secrets)).collect(),
+        differences_total: judgement.differences_total + from.broken.len() as u64,
         rules: judgement.rules.iter().map(|used| (used.name.to_string(), used.hits)).collect(),
         rule_set: from.rule_set,
         primary_version: from.versions.0.map(|v| cap(v.to_owned(), FIELD)),
@@ -230,8 +242,9 @@ fn differing(from: &Building<'_>) -> (Option<String>, Option<String>) {
         };
         return (error(&exchange.primary, &sides.0), error(&exchange.candidate, &sides.1));
     }
-    let paths: Vec<&str> =
-        judgement.differences.iter().filter(|d| d.place == Place::Body).map(|d| d.path.as_str()).collect();
+    let broken = from.broken.iter().filter(|broken| !broken.elsewhere).map(|broken| &broken.difference);
+    let differences = judgement.differences.iter().chain(broken);
+    let paths: Vec<&str> = differences.filter(|d| d.place == Place::Body).map(|d| d.path.as_str()).collect();
     if paths.is_empty() {
         return (None, None);
     }

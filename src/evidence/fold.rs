@@ -1,12 +1,13 @@
 //! Folds judged exchanges into the next batch, one at a time. A match costs a few look-ups and no string.
 
 use super::build::{self, Building};
+use super::ids::{Bounds, Ids};
 use super::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source, StoreBodies,
-    StoredRequest, exemplar_rank,
+    CellDelta, CellKey, Counts, EvidenceBatch, Mark, MarkCounts, SessionName, SignatureDelta, SignatureFacts, Source,
+    StoreBodies, StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
 use smallvec::SmallVec;
@@ -27,6 +28,15 @@ const VERSION_BYTES: usize = 64;
 /// The build where there are too many to tell apart.
 const POOLED: &str = "(other)";
 const VERDICTS: [&str; 5] = ["match", "normalised", "mismatch", "inconclusive", "vacuous"];
+
+/// What is known of the session of an exchange.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Session<'a> {
+    /// Which, where ids map one to one over it.
+    pub name: Option<SessionName>,
+    /// Its last requests, oldest first, as stored.
+    pub requests: &'a [StoredRequest],
+}
 
 /// A cell while it grows; strings are made when the batch is closed.
 struct Growing {
@@ -54,6 +64,7 @@ pub struct Fold {
     /// For each signature ever seen the lowest ranks, in order.
     ranks: HashMap<SignatureId, SmallVec<[u64; 5]>>,
     exemplars: Vec<(SignatureId, super::Exemplar)>,
+    ids: Ids,
     overflow: u64,
 }
 
@@ -76,6 +87,7 @@ impl Fold {
             signatures: BTreeMap::new(),
             ranks: HashMap::new(),
             exemplars: Vec::new(),
+            ids: Ids::new(Bounds::default()),
             overflow: 0,
         }
     }
@@ -104,7 +116,8 @@ impl Fold {
         1 + self.cells.len() + self.signatures.len() + self.exemplars.len() * 4
     }
 
-    /// Adds one judged exchange. `session` are the last requests of the same session, oldest first, as stored.
+    /// Adds one judged exchange. Its claims about ids are held against earlier ones: what breaks a map is a signature of its
+    /// own, and the judgement, its verdict and its cell stay as they are.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is a fact of its own; a struct would be built once and taken apart"
@@ -117,19 +130,22 @@ impl Fold {
         versions: Versions<'_>,
         redactor: &Redactor,
         store: StoreBodies,
-        session: Option<&[StoredRequest]>,
+        session: Session<'_>,
     ) {
         let key = self.request_key;
         let cell = self.cell(exchange, rule_set, versions);
         count(cell, &key, exchange, judgement);
-        if judgement.verdict != Verdict::Mismatch {
+        let mut entering = SmallVec::new();
+        let broken = self.count_broken(exchange, judgement, session.name, versions, redactor, &mut entering);
+        if judgement.verdict != Verdict::Mismatch && broken.is_empty() {
             return;
         }
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
-        let entering = self.count_signatures(exchange, judgement, &ids, versions.1, redactor);
+        self.count_signatures(exchange, judgement, &ids, versions.1, redactor, &mut entering);
         if !entering.is_empty() {
-            let building = Building { exchange, judgement, ids: &ids, rule_set, versions, redactor, store, session };
+            let (ids, broken, session) = (&ids, &broken, session.requests);
+            let building = Building { exchange, judgement, ids, broken, rule_set, versions, redactor, store, session };
             let exemplar = build::exemplar(&building);
             self.exemplars.extend(entering.into_iter().map(|id| (id, exemplar.clone())));
         }
@@ -201,7 +217,7 @@ impl Fold {
         })
     }
 
-    /// Counts each signature once; gives those that want the exchange as an exemplar.
+    /// Counts each signature once, and notes those that want the exchange as an exemplar.
     fn count_signatures(
         &mut self,
         exchange: &Exchange,
@@ -209,9 +225,8 @@ impl Fold {
         ids: &[SignatureId],
         version: Option<&str>,
         redactor: &Redactor,
-    ) -> SmallVec<[SignatureId; EXEMPLARS_OF_ONE]> {
-        let rank = exemplar_rank(exchange.id);
-        let mut entering = SmallVec::new();
+        entering: &mut SmallVec<[SignatureId; EXEMPLARS_OF_ONE]>,
+    ) {
         let mut seen = BTreeSet::new();
         for (id, difference) in ids.iter().zip(&judgement.differences) {
             if !self.ranks.contains_key(id) && self.ranks.len() >= SIGNATURES {
@@ -224,19 +239,29 @@ impl Fold {
                 }
                 continue;
             }
-            let ranks = self.ranks.entry(*id).or_default();
             let delta = self.signatures.entry(*id).or_insert_with(|| {
                 fresh(exchange, difference, &redactor.text(&(self.naming.general_path)(difference)))
             });
             note(delta, exchange, difference, version);
-            let enters = ranks.len() < self.keep || ranks.last().is_some_and(|last| rank < *last);
-            if enters && self.keep > 0 && !ranks.contains(&rank) && entering.len() < EXEMPLARS_OF_ONE {
-                ranks.insert(ranks.partition_point(|other| *other < rank), rank);
-                ranks.truncate(self.keep);
-                entering.push(*id);
-            }
+            self.enter(*id, exchange.id, entering);
         }
-        entering
+    }
+
+    /// Notes that a signature wants this exchange as an exemplar, if it does.
+    fn enter(
+        &mut self,
+        id: SignatureId,
+        exchange: ExchangeId,
+        entering: &mut SmallVec<[SignatureId; EXEMPLARS_OF_ONE]>,
+    ) {
+        let rank = exemplar_rank(exchange);
+        let ranks = self.ranks.entry(id).or_default();
+        let enters = ranks.len() < self.keep || ranks.last().is_some_and(|last| rank < *last);
+        if enters && self.keep > 0 && !ranks.contains(&rank) && entering.len() < EXEMPLARS_OF_ONE {
+            ranks.insert(ranks.partition_point(|other| *other < rank), rank);
+            ranks.truncate(self.keep);
+            entering.push(id);
+        }
     }
 }
 
@@ -351,5 +376,6 @@ fn short(version: &str) -> &str {
     version.get(..end).unwrap_or_default()
 }
 
+mod broken;
 #[cfg(test)]
 mod tests;

@@ -37,11 +37,13 @@ impl Bodies<'_> {
             (Body::Truncated { length, digest, .. }, Body::Truncated { length: theirs, digest: other, .. })
                 if length == theirs && digest == other && self.same_reading() =>
             {
+                findings.ids.unread();
                 return Compared::default();
             }
             _ => return Compared::undecided(Inconclusive::Truncated),
         };
         if self.same_reading() && primary.same_bytes(candidate) {
+            self.claim_unread(primary, findings);
             return Compared::default();
         }
         let cap = self.context.limits.decoded_bytes;
@@ -76,6 +78,7 @@ impl Bodies<'_> {
         tallies: &mut Tallies,
     ) -> Compared {
         if mine.media == theirs.media && mine.bytes == theirs.bytes && self.same_charset() {
+            self.claim_decoded(mine, findings);
             return Compared::default();
         }
         if let Some((rule, media)) = self.rules.body()
@@ -117,9 +120,10 @@ impl Bodies<'_> {
         tallies: &mut Tallies,
     ) -> Compared {
         if !self.rules.spells()
-            && let (Some(mine), Some(theirs)) = (&mine.text, &theirs.text)
-            && let Some(leaves) = same_in_step(mine, theirs, self.context.limits.depth)
+            && let (Some(primary), Some(candidate)) = (&mine.text, &theirs.text)
+            && let Some(leaves) = same_in_step(primary, candidate, self.context.limits.depth)
         {
+            self.claim_decoded(mine, findings);
             return Compared { leaves, ..Compared::default() };
         }
         let spelled_numbers = self.rules.spells();
@@ -149,6 +153,7 @@ impl Bodies<'_> {
         if let (Ok(primary), Ok(candidate)) = (&primary, &candidate)
             && primary == candidate
         {
+            self.claim_markup(primary, findings);
             return Compared { leaves: count_leaves([primary.as_bytes()]), ..Compared::default() };
         }
         // each level of elements is two of its text, and what was too deep is so already

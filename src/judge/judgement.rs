@@ -1,6 +1,6 @@
 //! What the judge says of one exchange. It never changes: later knowledge is a mark, not another judgement.
 
-use crate::compare::{Difference, words};
+use crate::compare::{Difference, IdClaims, words};
 use std::sync::Arc;
 
 /// Why an exchange could not be compared to an end.
@@ -105,6 +105,9 @@ pub struct Judgement {
     pub leaves_compared: u64,
     /// Rules that hit, in order of name.
     pub rules: Vec<RuleUse>,
+    /// What the answers claim of ids that map one to one over a session or a run: nothing without such a rule. The judge does
+    /// not hold one judgement's claims against another's; a fold does (`evidence`).
+    pub ids: IdClaims,
 }
 
 impl Judgement {
@@ -117,6 +120,7 @@ impl Judgement {
             differences_total: 0,
             leaves_compared: 0,
             rules: Vec::new(),
+            ids: IdClaims::default(),
         }
     }
 

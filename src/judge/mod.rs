@@ -4,6 +4,7 @@
 
 mod answers;
 mod bodies;
+mod claims;
 mod judgement;
 mod ownership;
 mod precedence;
@@ -11,24 +12,26 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use crate::compare::HeaderPolicy;
+pub use crate::compare::{HeaderPolicy, IdClaim, IdClaims};
 pub use judgement::{Inconclusive, Judgement, RuleUse, Vacuous, Verdict};
 pub use ownership::{Owners, OwnersByClass};
 pub use signature::{SignatureId, general_path, signature};
 
-use crate::compare::{Findings, HeaderContext, Tallies, compare_headers};
+use crate::compare::{Claiming, Findings, HeaderContext, Tallies, compare_headers};
 use crate::exchange::{Exchange, Outcome, Response};
 use crate::rules::RuleSet;
 use bodies::{Bodies, Compared};
 
 /// Changes whenever the same pair under the same rules could be judged otherwise; part of every cell's key.
-pub const COMPARATOR_VERSION: u32 = 2;
+pub const COMPARATOR_VERSION: u32 = 3;
 
 /// Bounds of one judgement.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Differences kept in a judgement; the rest are counted.
     pub differences: usize,
+    /// Claims about ids kept in a judgement; the rest are counted.
+    pub claims: usize,
     /// Bytes that one body may decode to.
     pub decoded_bytes: usize,
     /// Levels of nesting.
@@ -37,7 +40,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { differences: 1_000, decoded_bytes: 64 << 20, depth: 10_000 }
+        Limits { differences: 1_000, claims: 1_000, decoded_bytes: 64 << 20, depth: 10_000 }
     }
 }
 
@@ -84,6 +87,9 @@ fn compare(
     context: &Context,
 ) -> Judgement {
     let mut findings = Findings::new(context.limits.differences);
+    if rules.claims_ids() {
+        findings.ids = Claiming::up_to(context.limits.claims);
+    }
     let mut tallies = Tallies::new(rules.len());
     let is_head = exchange.request.method == http::Method::HEAD;
     let mut headers = Vec::new();
@@ -138,5 +144,6 @@ fn conclude(findings: Findings, tallies: &Tallies, compared: Compared, rules: &R
         differences: findings.kept,
         leaves_compared: compared.leaves,
         rules: uses,
+        ids: findings.ids.into_claims(),
     }
 }

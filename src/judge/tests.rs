@@ -7,6 +7,8 @@ use crate::rules::{Fallback, NumberTolerance, RuleKind, RuleSpec, SideChoice};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
 
+mod ids;
+
 fn exchange(primary: &[u8], candidate: &[u8]) -> Exchange {
     let answer = |body: &[u8]| Answer {
         outcome: Outcome::Answered(Response {
@@ -322,12 +324,12 @@ fn leaves_are_counted_where_a_body_is_read() {
 
 #[test]
 fn only_what_is_not_compared_at_all_is_hidden() {
-    use crate::rules::{Rewrite, RuleKind, RuleSpec, SameId, Shape, SideChoice};
+    use crate::rules::{IdScope, Rewrite, RuleKind, RuleSpec, SameId, Shape, SideChoice};
     let rewrite = Rewrite { pattern: "^old/(.+)$".into(), with: "new/$1".into(), side: SideChoice::Primary };
     let kinds = [
         ("$.rewritten", RuleKind::Rewrite(rewrite), 0),
         ("$.at", RuleKind::Timestamp { within_us: 1_000_000 }, 0),
-        ("$.id", RuleKind::SameId(SameId { space: "x".into() }), 0),
+        ("$.id", RuleKind::SameId(SameId { space: "x".into(), scope: IdScope::Document }), 0),
         ("$.more", RuleKind::Added, 0),
         ("$.token", RuleKind::Shape(Shape::SameType), 1),
         ("$.gone", RuleKind::Ignore, 2),

@@ -1,10 +1,11 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
 use super::lane::{Lane, Queue};
+use super::naming::Naming;
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
-use crate::evidence::{Ledger, Mark};
+use crate::evidence::{IdCounts, Ledger, Mark};
 use crate::store::StoreHandle;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -61,6 +62,8 @@ pub struct Health {
     pub uptime_s: u64,
     /// What has been done about the candidate's sessions; `None` where none are kept.
     pub sessions: Option<SessionCounts>,
+    /// What has been done about ids over sessions and the run; `None` where no rule asks for it.
+    pub ids: Option<IdCounts>,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
@@ -140,6 +143,7 @@ impl Control {
             connections: shared.connections.load(Relaxed),
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
+            ids: shared.naming.as_ref().map(Naming::counts),
             store_failing: shared.store.failing(),
         }
     }

@@ -10,6 +10,7 @@ mod control;
 mod infer;
 mod lane;
 mod markers;
+mod naming;
 mod returns;
 mod sample;
 mod session;

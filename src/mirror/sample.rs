@@ -26,7 +26,8 @@ pub(super) fn sampled(basis_points: u32, key: &SampleKey, headers: &HeaderMap, p
     place < u64::from(basis_points)
 }
 
-fn value_of<'h>(key: &SampleKey, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+/// What identifies the client of a request beside its address.
+pub(super) fn value_of<'h>(key: &SampleKey, headers: &'h HeaderMap) -> Option<&'h [u8]> {
     match key {
         SampleKey::Address => None,
         SampleKey::Header(name) => headers.get(name).map(|value| value.as_bytes()),

@@ -7,7 +7,7 @@ use super::lane::{Batch, Job, Jobs};
 use super::session::Passport;
 use super::shared::{Judge, Shared};
 use crate::config::{RouteIndex, Upstream};
-use crate::evidence::{NotJudged, Ownership};
+use crate::evidence::{NotJudged, Ownership, Session};
 use crate::exchange::{Answer, Client, Exchange, Failure, FailureKind, Outcome, Provenance, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
@@ -242,7 +242,7 @@ impl Shadow {
         ending: Ending<'_>,
     ) {
         let config = &self.shared.config;
-        let Job { received_at_ms, request, route: place, primary, client, permit, .. } = *job;
+        let Job { received_at_ms, request, peer, route: place, primary, client, permit, .. } = *job;
         let (route, rules): (Route, &RuleSet) = match place {
             Some(index) => {
                 let declared = config.routes.get(index);
@@ -276,7 +276,12 @@ impl Shadow {
         let mut closing = self.closing.borrow_mut();
         let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
         let bodies = config.redact.store_bodies;
-        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, None);
+        // The judge knows no sessions; whoever holds its claims against one another has to.
+        let naming = self.shared.naming.as_ref().filter(|_| rules.claims_ids());
+        let name = naming.map(|naming| naming.name(&exchange.request.headers, peer));
+        let session = Session { name, requests: &[] };
+        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, session);
+        naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));
         ending.judged(judgement.verdict);
         drop(permit);
         if closing.is_full() {

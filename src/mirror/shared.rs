@@ -4,6 +4,7 @@ use super::account::Accounts;
 use super::breaker::Breaker;
 use super::budget::Budget;
 use super::lane::Queue;
+use super::naming::Naming;
 use super::returns::Returns;
 use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) returns: Returns,
     /// The candidate's sessions, where the config says how it gets to know them.
     pub(super) sessions: Option<Sessions>,
+    /// Clients by name, where some rule's ids map one to one over more than a document.
+    pub(super) naming: Option<Naming>,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -99,6 +102,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
     let shared = Arc::new(Shared {
         returns: Returns::new(incarnation),
         sessions,
+        naming: Naming::new(&config, &key),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
         config,

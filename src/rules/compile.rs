@@ -144,7 +144,7 @@ fn structure_action(spec: &RuleSpec, at: &Selector, spaces: &[&str]) -> Result<A
         RuleKind::SameId(rule) => {
             same_id::check(rule).map_err(fail("same_id"))?;
             let space = spaces.binary_search(&rule.space.as_str()).unwrap_or_default();
-            (Action::SameId(space as u32), vec![Slot::SameId])
+            (Action::SameId(same_id::Compiled::new(rule, space as u32)), vec![Slot::SameId])
         }
         RuleKind::SetCookie(rule) => {
             set_cookie::check(rule, spec.path.as_deref()).map_err(|(key, message)| error(spec, key, message, None))?;

@@ -9,7 +9,8 @@
 //! 3. `fallback` fills an empty value of its side;
 //! 4. `rewrite` changes strings of its sides, filled ones too; then `text` trims or folds both;
 //! 5. `number`, `timestamp`, `shape`, `url`, `decode` accept two different values: any of them suffices, the first is credited;
-//! 6. `same_id` accepts two different ids, provided that they map one to one over the whole document;
+//! 6. `same_id` accepts two different ids, provided that they map one to one over the whole document (and, outside the judge,
+//!    over the session or the run);
 //! 7. `absent_is_null` takes no member and a null one for the same;
 //! 8. `rename` pairs members of two names; `unordered`, `set` or `key` say how an array's elements are matched (they are one
 //!    kind: one of them per place);
@@ -31,6 +32,7 @@ mod error_body;
 mod fallback;
 mod ignore;
 mod key;
+mod made;
 mod number;
 mod pattern;
 mod rename;
@@ -52,13 +54,15 @@ mod value;
 pub(crate) use absent::is_none;
 pub use acting::Acting;
 pub use automaton::{Down, Here, Walker};
+pub use made::Made;
+pub use same_id::{IdSpace, is_id};
 pub use selector::{Pick, Segment, Selector, SelectorError};
 pub use set::{RuleId, RuleSet};
 pub(crate) use set_cookie::is_cookie_name;
 pub(crate) use shape::is_uuid;
 pub use spec::{
-    Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, RuleSpec, SameId, SetCookie, Shape,
-    SideChoice, TextMode, UrlRule,
+    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, RuleSpec, SameId, SetCookie,
+    Shape, SideChoice, TextMode, UrlRule,
 };
 pub(crate) use timestamp::parse as parse_timestamp;
 pub use value::Operand;

@@ -41,12 +41,9 @@ pub(super) enum Action {
     Url(url::Compiled),
     Text(text::Compiled),
     Decode(decode::Compiled),
-    Absent {
-        empty: bool,
-    },
+    Absent { empty: bool },
     Rename(Rename),
-    /// The position of its space among those of the set.
-    SameId(u32),
+    SameId(same_id::Compiled),
     ErrorBody(Vec<u16>),
     SetCookie(SetCookie),
     Body(Media),
@@ -114,7 +111,10 @@ impl RuleSet {
     pub fn len(&self) -> usize {
         self.entries.len()
     }
-    fn action(&self, rule: RuleId) -> Option<&Action> {
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+    pub(super) fn action(&self, rule: RuleId) -> Option<&Action> {
         self.entries.get(rule.index()).map(|entry| &entry.action)
     }
     /// A rule's name.
@@ -161,13 +161,6 @@ impl RuleSet {
             Action::SetCookie(cookie) => Some((rule, cookie)),
             _ => None,
         })
-    }
-    /// The space of a `same_id` rule, where both values can be ids.
-    pub fn id_space(&self, rule: RuleId, primary: &Operand<'_>, candidate: &Operand<'_>) -> Option<u32> {
-        match self.action(rule)? {
-            Action::SameId(space) => (same_id::is_id(primary) && same_id::is_id(candidate)).then_some(*space),
-            _ => None,
-        }
     }
     /// The value that a fallback puts in place of an empty one.
     pub fn fill(

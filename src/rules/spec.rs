@@ -124,11 +124,38 @@ pub struct Rename {
     pub to: String,
 }
 
+/// How far ids map one to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum IdScope {
+    /// Over one document.
+    #[default]
+    Document,
+    /// Over one client's session too.
+    Session,
+    /// Over all that is compared in one run too.
+    Run,
+}
+
+impl IdScope {
+    /// Every scope, the narrowest first.
+    pub const ALL: [IdScope; 3] = [IdScope::Document, IdScope::Session, IdScope::Run];
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IdScope::Document => "document",
+            IdScope::Session => "session",
+            IdScope::Run => "run",
+        }
+    }
+}
+
 /// `same_id = { space, scope }`: both sides name the same things, each in its own way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SameId {
     /// What is named: rules of one space share one map.
     pub space: String,
+    /// How far the map reaches.
+    pub scope: IdScope,
 }
 
 /// `set_cookie = { primary, candidate, cleared_by }`: one cookie that the sides call by different names.
@@ -181,7 +208,7 @@ pub enum RuleKind {
     },
     /// A member of this object has another name at the candidate.
     Rename(Rename),
-    /// Values differ but map one to one within a document.
+    /// Values differ but map one to one.
     SameId(SameId),
     /// Error bodies are not compared.
     ErrorBody(ErrorBody),

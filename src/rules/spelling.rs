@@ -124,7 +124,7 @@ fn spell_later_kind(kind: &RuleKind, put: &mut impl FnMut(&str)) {
         RuleKind::SameId(rule) => {
             put("same_id");
             put(&rule.space);
-            put("document");
+            put(rule.scope.as_str());
         }
         RuleKind::SetCookie(rule) => {
             put("set_cookie");

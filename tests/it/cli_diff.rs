@@ -132,3 +132,21 @@ fn standard_input_is_one_side_and_text_is_told_in_words() {
         "{text}"
     );
 }
+
+#[test]
+fn of_one_exchange_every_scope_of_ids_is_the_document() {
+    let rule = |scope: &str| {
+        format!(
+            "[upstreams.primary]\nurl = \"http://127.0.0.1:8000\"\n[[rule]]\nname = \"ids\"\npath = \"$[*].id\"\n\
+             same_id = {{ space = \"x\", scope = \"{scope}\" }}\n"
+        )
+    };
+    for (candidate, code) in [(r#"[{"id":"a"},{"id":"b"}]"#, 0), (r#"[{"id":"a"},{"id":"a"}]"#, 1)] {
+        let views = ["document", "session", "run"].map(|scope| {
+            let files = [("p.json", r#"[{"id":1},{"id":2}]"#), ("c.json", candidate), ("paritee.toml", &*rule(scope))];
+            told(&diff(&files, &[JSON, &["--config", "paritee.toml"]].concat()), code)
+        });
+        assert!(views[0] == views[1] && views[1] == views[2], "{views:#?}");
+        assert_eq!(views[0]["differences"].as_array().unwrap().len(), code as usize);
+    }
+}

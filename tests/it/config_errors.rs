@@ -83,12 +83,12 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: none, accepted, rejected",
     ),
     (
-        "ids of another scope",
-        "[[rule]]\nname = \"id\"\npath = \"$.id\"\nsame_id = { space = \"book\", scope = \"run\" }\n",
-        "paritee.toml:6:37: rule[1].same_id.scope: the scope `run` is not in this version: ids map one to one within a \
-         document\n\
-         \u{20} |\n6 | same_id = { space = \"book\", scope = \"run\" }\n  |                                     ^^^^^\n\
-         \u{20} = allowed: document",
+        "ids of an unknown scope",
+        "[[rule]]\nname = \"id\"\npath = \"$.id\"\nsame_id = { space = \"book\", scope = \"runs\" }\n",
+        "paritee.toml:6:37: rule[1].same_id.scope: `runs` is not a scope\n\
+         \u{20} |\n6 | same_id = { space = \"book\", scope = \"runs\" }\n  |                                     ^^^^^^\n\
+         \u{20} = did you mean `run`?\n\
+         \u{20} = allowed: document, session, run",
     ),
     (
         "a cookie rule with a path",

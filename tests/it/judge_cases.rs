@@ -7,10 +7,10 @@ use paritee::exchange::{
     Answer, Body, CandidateSession, Client, Exchange, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request,
     Response, Route,
 };
-use paritee::judge::{Context, Judgement, Owners, judge};
+use paritee::judge::{Context, IdClaim, Judgement, Owners, judge};
 use paritee::rules::{
-    Codec, ErrorBody, Fallback, NumberTolerance, Rename, Rewrite, RuleKind, RuleSet, RuleSpec, SameId, Selector,
-    SetCookie, Shape, SideChoice, TextMode, UrlRule,
+    Codec, ErrorBody, Fallback, IdScope, NumberTolerance, Rename, Rewrite, RuleKind, RuleSet, RuleSpec, SameId,
+    Selector, SetCookie, Shape, SideChoice, TextMode, UrlRule,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -55,6 +55,9 @@ struct Case {
     /// Rules that hit, with their hits.
     #[serde(default)]
     hits: BTreeMap<String, u64>,
+    /// What is claimed of ids beyond the document: space, scope, place, and the ids as received.
+    #[serde(default)]
+    claims: Vec<String>,
     /// Also judged with the sides swapped, except where a rule or a status has a side.
     #[serde(default = "yes")]
     symmetric: bool,
@@ -134,6 +137,8 @@ pub(crate) struct RawRule {
     /// `string` or `spelling`.
     number: Option<String>,
     same_id: Option<String>,
+    /// Of `same_id`: `session` or `run`.
+    scope: Option<String>,
     /// The primary's name, the candidate's, and who clears alone (empty: nobody).
     set_cookie: Option<(String, String, String)>,
     body: Option<String>,
@@ -230,7 +235,9 @@ impl RawRule {
             let (string, spelling) = (word == "string", word == "spelling");
             RuleKind::Number(NumberTolerance { string, spelling, ..NumberTolerance::default() })
         } else if let Some(space) = &self.same_id {
-            RuleKind::SameId(SameId { space: space.clone() })
+            let scope = self.scope.as_deref().unwrap_or("document");
+            let scope = IdScope::ALL.into_iter().find(|known| known.as_str() == scope).unwrap();
+            RuleKind::SameId(SameId { space: space.clone(), scope })
         } else if let Some((primary, candidate, cleared_by)) = &self.set_cookie {
             let cleared_by = (!cleared_by.is_empty()).then(|| side(cleared_by));
             RuleKind::SetCookie(SetCookie { primary: primary.clone(), candidate: candidate.clone(), cleared_by })
@@ -368,6 +375,14 @@ impl Case {
         if hits != self.hits {
             return Err(format!("hits {hits:?}"));
         }
+        let claim = |claim: &IdClaim| {
+            let [primary, candidate] = &claim.values;
+            format!("{} {} {} {primary}={candidate}", claim.space, claim.scope.as_str(), claim.path)
+        };
+        let claims: Vec<String> = found.ids.kept.iter().map(claim).collect();
+        if claims != self.claims || found.ids.left_out > 0 || found.ids.unread {
+            return Err(format!("claims {:#?}", found.ids));
+        }
         if self.symmetric {
             let back = judge(&self.exchange(true), &rules, &context);
             if back.verdict.as_str() != self.judgement || back.differences_total != found.differences_total {
@@ -431,6 +446,11 @@ fn markup() {
 #[test]
 fn rules() {
     run(include_str!("../cases/rules.toml"));
+}
+
+#[test]
+fn same_id() {
+    run(include_str!("../cases/same_id.toml"));
 }
 
 #[test]

@@ -49,6 +49,8 @@ mod support;
 mod live_admission;
 // no fault of the candidate reaches a client
 mod live_faults;
+// ids that map one to one over a session or a run
+mod live_ids;
 // the shadow side blocked entirely: live traffic goes on
 mod live_isolation;
 // loops end; what the candidate fetched from the monolith proves nothing

@@ -13,6 +13,8 @@ use crate::rules::RuleSet;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
+mod broken;
+
 const SOURCE: Source = Source { tee: 1, incarnation: 2 };
 const NAMING: Naming = Naming {
     signature: |route, d| SignatureId(xxh3_64(format!("{route} {} {}", d.place, d.path).as_bytes())),
@@ -83,7 +85,7 @@ fn fold() -> Fold {
 
 fn add(fold: &mut Fold, exchange: &Exchange, judgement: &Judgement) {
     let versions = (Some("m1"), Some("c1"));
-    fold.add(exchange, judgement, 9, versions, &redactor(), StoreBodies::Differences, None);
+    fold.add(exchange, judgement, 9, versions, &redactor(), StoreBodies::Differences, Session::default());
 }
 
 fn take(fold: &mut Fold) -> EvidenceBatch {
@@ -190,7 +192,7 @@ fn too_many_builds_are_pooled() {
     let exchange = exchange(1, "/a", answer(200, "1"), answer(200, "1"));
     for n in 0..CELLS + 100 {
         let version = format!("v{n}");
-        fold.add(&exchange, &matched, 0, (None, Some(&version)), &redactor(), StoreBodies::None, None);
+        fold.add(&exchange, &matched, 0, (None, Some(&version)), &redactor(), StoreBodies::None, Session::default());
     }
     let batch = take(&mut fold);
     assert_eq!(batch.cells.len(), CELLS + 1);
@@ -223,7 +225,15 @@ fn no_secret_gets_into_a_batch() {
             candidate: header,
             ..difference("set-cookie")
         });
-        fold.add(&exchange, &judgement, 9, (None, None), &redactor(), store, Some(&session));
+        fold.add(
+            &exchange,
+            &judgement,
+            9,
+            (None, None),
+            &redactor(),
+            store,
+            Session { name: None, requests: &session },
+        );
         let batch = take(&mut fold);
         let written = format!("{batch:?}");
         assert!(!written.contains("S3CRET"), "{store:?}: {written}");
@@ -256,7 +266,7 @@ fn a_page_gives_away_what_its_values_are() {
         let judgement = crate::judge::judge(&exchange, &RuleSet::default(), &Context::default());
         assert_eq!(judgement.differences[0].path, "/0/input@value");
         let mut fold = fold();
-        fold.add(&exchange, &judgement, 9, (None, None), &redactor(), StoreBodies::Differences, None);
+        fold.add(&exchange, &judgement, 9, (None, None), &redactor(), StoreBodies::Differences, Session::default());
         let batch = take(&mut fold);
         assert!(!format!("{batch:?}").contains("S3CRET"), "{batch:?}");
         let told = &batch.exemplars[0].1.differences[0];
@@ -275,7 +285,7 @@ fn values_headers_and_bodies_are_capped() {
     let mut judgement = mismatch(&[""; 1_000]);
     judgement.differences[0].primary = Some(format!("\"{large}\""));
     let mut fold = fold();
-    fold.add(&exchange, &judgement, 9, (None, None), &redactor(), StoreBodies::Full, None);
+    fold.add(&exchange, &judgement, 9, (None, None), &redactor(), StoreBodies::Full, Session::default());
     let batch = take(&mut fold);
     let exemplar = &batch.exemplars[0].1;
     assert!(exemplar.size() < 300_000, "{}", exemplar.size());
