@@ -15,6 +15,7 @@ mod patch;
 mod place;
 mod plain;
 mod policy;
+mod probe;
 mod reorder;
 mod same_id;
 mod settle;

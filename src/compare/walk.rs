@@ -43,7 +43,7 @@ pub(super) struct Task {
 
 impl Task {
     /// Two nodes at the root of a place.
-    fn root(primary: NodeId, candidate: NodeId, here: Here) -> Task {
+    pub(super) fn root(primary: NodeId, candidate: NodeId, here: Here) -> Task {
         Task::below((None, None), 0, here).with(Some(primary), Some(candidate))
     }
     /// A place below two containers, still without its nodes.
@@ -69,13 +69,13 @@ pub(crate) struct Walk<'x, 'd> {
     pub(super) tallies: &'x mut Tallies,
     pub(super) links: Vec<Link>,
     pub(super) lists: Vec<(Vec<NodeId>, Vec<NodeId>)>,
-    stack: Vec<Task>,
+    pub(super) stack: Vec<Task>,
     /// Above zero while a pair is only asked whether it is equal.
     pub(super) probing: u32,
     pub(super) found: bool,
     pub(super) budget: u64,
     /// Node visits left for pairs that are asked about where they stand.
-    spare: u64,
+    pub(super) spare: u64,
     pub(super) approximate: bool,
     /// Leaves of the primary that were left out.
     left_out: u64,
@@ -139,7 +139,7 @@ pub(crate) fn compare_trees<'x, 'd>(
 }
 
 impl<'x, 'd> Walk<'x, 'd> {
-    fn step(&mut self, task: Task) {
+    pub(super) fn step(&mut self, task: Task) {
         let leaves = task.primary.map_or(0, |node| self.primary.leaves(node));
         let acting = self.walker.acting(task.here);
         if !acting.is_empty() {
@@ -358,53 +358,6 @@ impl<'x, 'd> Walk<'x, 'd> {
             return Walker::NOWHERE;
         }
         self.walker.down(here, Down::Index { at, length: if primary { lengths.0 } else { lengths.1 } })
-    }
-
-    /// Whether two elements are equal under the rules, without recording anything.
-    pub(super) fn probe(&mut self, primary: NodeId, candidate: NodeId, here: Here) -> bool {
-        let (stack, links, lists) = (std::mem::take(&mut self.stack), self.links.len(), self.lists.len());
-        let outer = std::mem::replace(&mut self.found, false);
-        self.probing += 1;
-        self.stack.push(Task { element: true, ..Task::root(primary, candidate, here) });
-        while let Some(task) = self.stack.pop() {
-            self.budget = self.budget.saturating_sub(1);
-            if self.budget == 0 {
-                self.approximate = true;
-                self.found = true;
-            }
-            if !self.found {
-                self.step(task);
-            }
-            if self.found {
-                break;
-            }
-        }
-        self.probing -= 1;
-        self.stack = stack;
-        self.links.truncate(links);
-        self.lists.truncate(lists);
-        !std::mem::replace(&mut self.found, outer)
-    }
-
-    /// The same for two elements that stand at one place, at the cost of a budget of its own: where that is spent, no two are
-    /// equal, and the answer is found the other way.
-    pub(super) fn probe_in_place(&mut self, primary: NodeId, candidate: NodeId, here: Here) -> bool {
-        if self.primary.hash(primary) == self.candidate.hash(candidate) {
-            return true;
-        }
-        if self.spare == 0 {
-            return false;
-        }
-        let (budget, approximate) = (std::mem::replace(&mut self.budget, self.spare), self.approximate);
-        let equal = self.probe(primary, candidate, here) && self.budget > 0;
-        self.spare = std::mem::replace(&mut self.budget, budget);
-        self.approximate = approximate;
-        equal
-    }
-
-    /// Answers a probe: the pair is not equal.
-    pub(super) fn differs(&mut self) {
-        self.found = true;
     }
 }
 
