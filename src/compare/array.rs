@@ -58,7 +58,9 @@ impl Walk<'_, '_> {
         // Rules know nothing of this identity: then nothing that they make of the elements could pair them otherwise.
         let mut aligned = match identity {
             Some((name, aligned)) if self.is_untouched(task, name) => aligned,
-            _ if self.walker.below(task.here) => self.align_under_rules(task, (mine, theirs), places),
+            identity if self.walker.below(task.here) => {
+                self.align_under_rules(task, (mine, theirs), places, identity.is_some())
+            }
             identity => {
                 let keys = |document: &Document<'_>, nodes: &[NodeId]| -> Vec<u128> {
                     nodes.iter().map(|node| document.hash(*node)).collect()

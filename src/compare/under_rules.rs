@@ -39,12 +39,13 @@ impl Elements {
 }
 
 impl Walk<'_, '_> {
-    /// Aligns elements by what the rules leave of them.
+    /// Aligns elements by what the rules leave of them; where all of them are `identified`, by identity after that.
     pub(super) fn align_under_rules(
         &mut self,
         task: &Task,
         (mine, theirs): (&[NodeId], &[NodeId]),
         places: &Places<'_>,
+        identified: bool,
     ) -> Aligned {
         let mut plain = |nodes: &[NodeId], primary: bool| {
             let here = self.element_here(task.here, 0, (1, 1), true);
@@ -53,10 +54,10 @@ impl Walk<'_, '_> {
         };
         let elements = Elements { mine: plain(mine, true), theirs: plain(theirs, false) };
         let Some(rest) = self.unequal_in_place(task, &elements, places) else {
-            return self.align_by_keys(task, &elements, places);
+            return self.align_by_keys(task, &elements, places, identified);
         };
         let at = |at: usize| rest.get(at).map_or(at, |at| (places.at)(*at));
-        let mut aligned = self.align_by_keys(task, &elements.at(&rest), &Places { at: &at, ..*places });
+        let mut aligned = self.align_by_keys(task, &elements.at(&rest), &Places { at: &at, ..*places }, identified);
         for pair in &mut aligned.pairs {
             let back = |at: usize| rest.get(at).copied();
             (pair.0, pair.1) = (pair.0.and_then(back), pair.1.and_then(back));
@@ -92,7 +93,7 @@ impl Walk<'_, '_> {
         Some(rest)
     }
 
-    fn align_by_keys(&mut self, task: &Task, elements: &Elements, places: &Places<'_>) -> Aligned {
+    fn align_by_keys(&mut self, task: &Task, elements: &Elements, places: &Places<'_>, identified: bool) -> Aligned {
         let (primary, candidate) = (self.primary, self.candidate);
         let keys_p = self.keys(task, &elements.mine, &Plain::of(&elements.theirs), places, true);
         let keys_c = self.keys(task, &elements.theirs, &Plain::of(&elements.mine), places, false);
@@ -100,7 +101,8 @@ impl Walk<'_, '_> {
         let (mine, theirs) = (&nodes(&elements.mine), &nodes(&elements.theirs));
         let mut middle =
             Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
-        let aligned = middle.align(identity::align((primary, mine), (candidate, theirs)).map(|(_, aligned)| aligned));
+        let identity = identified.then(|| identity::align((primary, mine), (candidate, theirs))).flatten();
+        let aligned = middle.align(identity.map(|(_, aligned)| aligned));
         self.approximate |= middle.approximate && self.probing == 0;
         aligned
     }
