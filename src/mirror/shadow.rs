@@ -1,6 +1,6 @@
 //! The shadow thread: asks the candidate, judges, folds, closes batches. Nothing on a live thread waits for it.
 
-use super::ask::Candidate;
+use super::ask::Leg;
 use super::closing::Closing;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
@@ -13,8 +13,6 @@ use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
 use crate::redact::Redactor;
 use crate::rules::RuleSet;
-use crate::upstream::{Dialect, Pool};
-use http::HeaderValue;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -29,8 +27,6 @@ use tokio::time::Instant;
 const OPEN_FOR: Duration = Duration::from_millis(50);
 /// Shadow requests on their way at once, whatever the budget; what is more waits.
 const ASKED_AT_ONCE: usize = 256;
-/// Bytes of a candidate connection's read buffer, and so of an answer's head.
-const BUFFER: usize = 256 << 10;
 /// Commands that wait.
 const COMMANDS: usize = 16;
 /// Between two looks of a drain.
@@ -86,7 +82,7 @@ struct Shadow {
     shared: Arc<Shared>,
     judge: Judge,
     redactor: Redactor,
-    candidate: Option<Candidate>,
+    candidate: Option<Leg>,
     closing: RefCell<Closing>,
     account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
@@ -98,16 +94,8 @@ struct Shadow {
 
 impl Shadow {
     fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
-        let default_host = HeaderValue::from_str(&shared.config.primary.authority).ok();
-        let candidate = shared.config.candidate.clone().map(|upstream| Candidate {
-            pool: Pool::new(
-                &upstream.authority,
-                upstream.connect_timeout,
-                Dialect { preserve_case: false, buffer: BUFFER },
-            ),
-            upstream,
-            default_host,
-        });
+        let config = &shared.config;
+        let candidate = config.candidate.clone().map(|upstream| Leg::new(upstream, &config.primary));
         Rc::new(Shadow {
             account: shared.accounts.open(),
             closing: RefCell::new(Closing::new(shared.clone(), ownership)),
@@ -235,7 +223,7 @@ impl Shadow {
     fn judge(
         &self,
         job: Box<Job>,
-        candidate: &Candidate,
+        candidate: &Leg,
         id: crate::exchange::ExchangeId,
         answer: Answer,
         passport: &Passport,
