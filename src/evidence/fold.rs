@@ -1,9 +1,10 @@
 //! Folds judged exchanges into the next batch, one at a time. A match costs a few look-ups and no string.
 
 use super::build::{self, Building};
+use super::pairs::{self, Pairs};
 use super::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source, StoreBodies,
-    StoredRequest, exemplar_rank,
+    Builds, CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, MarkCounts, PairKey, SignatureDelta,
+    SignatureFacts, Source, StoreBodies, StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
 use crate::exchange::Exchange;
@@ -55,6 +56,8 @@ pub struct Fold {
     ranks: HashMap<SignatureId, SmallVec<[u64; 5]>>,
     exemplars: Vec<(SignatureId, super::Exemplar)>,
     overflow: u64,
+    /// Where there is a secondary.
+    pairs: Option<Pairs>,
 }
 
 impl Fold {
@@ -77,6 +80,7 @@ impl Fold {
             ranks: HashMap::new(),
             exemplars: Vec::new(),
             overflow: 0,
+            pairs: None,
         }
     }
 
@@ -88,6 +92,13 @@ impl Fold {
         self
     }
 
+    /// There is a secondary: what may be noise is counted.
+    #[must_use]
+    pub fn with_pairs(mut self) -> Fold {
+        self.pairs = Some(Pairs::default());
+        self
+    }
+
     /// Signatures (once an exchange) that were not recorded since there are too many; the exchanges themselves are counted
     /// in the ledger and their cell all the same.
     pub fn overflow(&self) -> u64 {
@@ -96,12 +107,13 @@ impl Fold {
 
     /// True when nothing was added since the last batch.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.cells.is_empty() && self.pairs.as_ref().is_none_or(|pairs| pairs.len() == 0)
     }
 
     /// About how many store operations the next batch takes.
     pub fn operations(&self) -> usize {
-        1 + self.cells.len() + self.signatures.len() + self.exemplars.len() * 4
+        let pairs = self.pairs.as_ref().map_or(0, Pairs::len);
+        1 + self.cells.len() + self.signatures.len() + pairs + self.exemplars.len() * 4
     }
 
     /// Adds one judged exchange. `session` are the last requests of the same session, oldest first, as stored.
@@ -127,11 +139,33 @@ impl Fold {
         }
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
-        let entering = self.count_signatures(exchange, judgement, &ids, versions.1, redactor);
+        if let (Some(pairs), Some(mix)) = (&mut self.pairs, pairs::mix(judgement, &ids)) {
+            if let Some(delta) = pairs.of(pair_key(exchange, versions), exchange.received_at_ms) {
+                delta.count_mix(mix);
+            }
+        }
+        let entering = self.count_signatures(exchange, judgement, &ids, versions, redactor);
         if !entering.is_empty() {
             let building = Building { exchange, judgement, ids: &ids, rule_set, versions, redactor, store, session };
             let exemplar = build::exemplar(&building);
             self.exemplars.extend(entering.into_iter().map(|id| (id, exemplar.clone())));
+        }
+    }
+
+    /// What a judgement of this route found where noise may be; `None` where it says nothing of it.
+    pub fn found(&self, route: &str, judgement: &Judgement, redactor: &Redactor) -> Option<Found> {
+        let named = judgement.differences.iter().map(|difference| {
+            let path = redactor.text(&(self.naming.general_path)(difference));
+            ((self.naming.signature)(route, difference), path)
+        });
+        Found::of(judgement, named)
+    }
+
+    /// Adds a pair: what was found between the primary and the candidate, and between the primary and the secondary.
+    pub fn add_pair(&mut self, exchange: &Exchange, versions: Versions<'_>, candidate: &Found, secondary: &Found) {
+        let Some(pairs) = &mut self.pairs else { return };
+        if let Some(delta) = pairs.of(pair_key(exchange, versions), exchange.received_at_ms) {
+            delta.count(candidate, secondary);
         }
     }
 
@@ -156,6 +190,7 @@ impl Fold {
         }
         batch.signatures = std::mem::take(&mut self.signatures);
         batch.exemplars = std::mem::take(&mut self.exemplars);
+        batch.pairs = self.pairs.as_mut().map(Pairs::take).unwrap_or_default();
         batch.trim(self.keep); // an early one may have been pushed out since
         batch
     }
@@ -207,7 +242,7 @@ impl Fold {
         exchange: &Exchange,
         judgement: &Judgement,
         ids: &[SignatureId],
-        version: Option<&str>,
+        versions: Versions<'_>,
         redactor: &Redactor,
     ) -> SmallVec<[SignatureId; EXEMPLARS_OF_ONE]> {
         let rank = exemplar_rank(exchange.id);
@@ -228,7 +263,7 @@ impl Fold {
             let delta = self.signatures.entry(*id).or_insert_with(|| {
                 fresh(exchange, difference, &redactor.text(&(self.naming.general_path)(difference)))
             });
-            note(delta, exchange, difference, version);
+            note(delta, exchange, difference, versions);
             let enters = ranks.len() < self.keep || ranks.last().is_some_and(|last| rank < *last);
             if enters && self.keep > 0 && !ranks.contains(&rank) && entering.len() < EXEMPLARS_OF_ONE {
                 ranks.insert(ranks.partition_point(|other| *other < rank), rank);
@@ -257,16 +292,19 @@ fn fresh(exchange: &Exchange, difference: &Difference, path: &str) -> SignatureD
         first_seen_ms: exchange.received_at_ms,
         last_seen_ms: exchange.received_at_ms,
         candidate_versions: BTreeSet::new(),
+        builds: BTreeMap::new(),
     }
 }
 
-fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference, version: Option<&str>) {
+fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference, versions: Versions<'_>) {
     delta.facts.severity = delta.facts.severity.max(difference.severity);
     delta.count += 1;
     delta.marks.count(Mark::Unconfirmed);
     delta.first_seen_ms = delta.first_seen_ms.min(exchange.received_at_ms);
     delta.last_seen_ms = delta.last_seen_ms.max(exchange.received_at_ms);
-    if let Some(version) = version.map(short)
+    let builds = BTreeMap::from([(builds(versions), 1)]);
+    SignatureDelta::add_builds(&mut delta.builds, &builds);
+    if let Some(version) = versions.1.map(short)
         && !delta.candidate_versions.contains(version)
     {
         delta.candidate_versions.insert(version.to_owned());
@@ -341,6 +379,15 @@ fn cell_hash(exchange: &Exchange, rule_set: u64, builds: (&str, &str), hour: u32
     hash = xxh3_64_with_seed(builds.0.as_bytes(), hash);
     hash = xxh3_64_with_seed(builds.1.as_bytes(), hash);
     xxh3_64_with_seed(exchange.principal.as_bytes(), hash)
+}
+
+fn builds(versions: Versions<'_>) -> Builds {
+    let named = |version: Option<&str>| short(version.unwrap_or_default()).to_owned();
+    Builds { primary: named(versions.0), candidate: named(versions.1) }
+}
+
+fn pair_key(exchange: &Exchange, versions: Versions<'_>) -> PairKey {
+    PairKey { route: exchange.route.name.to_string(), builds: builds(versions) }
 }
 
 fn short(version: &str) -> &str {
