@@ -51,6 +51,16 @@ pub(super) fn resolve(
         warnings.push("no candidate is configured: requests are only proxied".to_owned());
     }
 
+    if let Some(secondary) = &secondary {
+        if candidate.is_none() {
+            warnings.push("[upstreams.secondary] is not asked where there is no candidate".to_owned());
+        }
+        if secondary.authority == primary.authority && secondary.base_path == primary.base_path {
+            let message =
+                "[upstreams.secondary] is the primary itself: it is asked a second time for each mirrored GET";
+            warnings.push(message.to_owned());
+        }
+    }
     let listen = address_of(&source, "--listen", &flags.listen, &raw.listen)?
         .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7070)));
     let admin = address_of(&source, "--admin", &flags.admin, &raw.admin)?;

@@ -207,13 +207,12 @@ mod tests {
 
     #[test]
     fn noise_needs_evidence_of_noise() {
-        // One place alone is falsely the candidate's in one run of twenty at most: that is shown too.
-        for (pairs, rate, why) in [(50, 0.5, "too few to tell"), (100_000, 0.005, "rarer than 1 %")] {
-            let seeds = 200;
-            let (noise, candidates) = shares(seeds, pairs, rate, rate);
-            assert_eq!(noise, 0, "{why}");
-            assert!(candidates <= 20, "{why}: {candidates} of {seeds} for one in twenty");
+        // The test may be wrong once in twenty: a place alone is then falsely the candidate's, and shown, or is told too soon.
+        for (pairs, rate, why) in [(50, 0.5, "too few to tell"), (20_000, 0.005, "rarer than 1 %")] {
+            let (noise, candidates) = shares(400, pairs, rate, rate);
+            assert!(noise <= 30 && candidates <= 30, "{why}: {noise} and {candidates} of 400");
         }
+        assert_eq!(shares(400, 20_000, 0.005, 0.005).0, 0, "rarer than 1 %, for sure");
         let (noise, candidates) = shares(100, 20_000, 0.3, 0.3);
         assert!(noise >= 90 && noise + candidates == 100, "{noise} and {candidates}");
         let (noise, candidates) = shares(100, 20_000, 0.33, 0.3);

@@ -177,6 +177,12 @@ impl Leg {
     }
 }
 
+/// The answer of a side that was not asked.
+pub(super) fn not_asked(why: &str) -> Answer {
+    let failure = Failure { kind: FailureKind::Connect, status: None, message: format!("not asked: {why}") };
+    Answer { outcome: Outcome::Failed(failure), elapsed_us: 0 }
+}
+
 /// True where asking twice is asking once.
 pub(super) fn is_repeatable(asked: &Asked) -> bool {
     matches!(asked.method, Method::GET | Method::HEAD) && asked.body.length() == 0

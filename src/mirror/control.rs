@@ -1,6 +1,7 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
 use super::lane::{Lane, Queue};
+use super::secondary::{PairOutcome, PairTally};
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
@@ -61,6 +62,8 @@ pub struct Health {
     pub uptime_s: u64,
     /// What has been done about the candidate's sessions; `None` where none are kept.
     pub sessions: Option<SessionCounts>,
+    /// What became of exchanges as evidence of noise; `None` without a secondary.
+    pub pairs: Option<Vec<(PairOutcome, u64)>>,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
@@ -83,8 +86,9 @@ impl Control {
         let mut ledger = self.shared.base.clone();
         ledger.counts.add(&cut.counts);
         ledger.in_flight = cut.in_flight;
-        // Nobody has asked again yet: every new mismatch is unconfirmed.
+        // Nobody has asked again yet: every new mismatch is unconfirmed, unless it is noise.
         ledger.marks.0[Mark::Unconfirmed as usize] += cut.counts.mismatched as i64;
+        ledger.marks.move_to_noise(self.shared.store.suppression().exchanges);
         ledger.gaps = durable.gaps;
         ledger.durable_seq = durable.durable_seq;
         ledger
@@ -140,6 +144,10 @@ impl Control {
             connections: shared.connections.load(Relaxed),
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
+            pairs: shared
+                .pairs
+                .as_ref()
+                .map(|tally: &PairTally| PairOutcome::ALL.iter().copied().zip(tally.counts()).collect()),
             store_failing: shared.store.failing(),
         }
     }

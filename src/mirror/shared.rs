@@ -5,6 +5,7 @@ use super::breaker::Breaker;
 use super::budget::Budget;
 use super::lane::Queue;
 use super::returns::Returns;
+use super::secondary::PairTally;
 use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
 use super::{Control, Markers};
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) returns: Returns,
     /// The candidate's sessions, where the config says how it gets to know them.
     pub(super) sessions: Option<Sessions>,
+    /// What became of the secondary's answers, where there is one.
+    pub(super) pairs: Option<PairTally>,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -99,6 +102,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
     let shared = Arc::new(Shared {
         returns: Returns::new(incarnation),
         sessions,
+        pairs: config.secondary.as_ref().map(|_| PairTally::default()),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
         config,
