@@ -247,3 +247,46 @@ impl Shadow {
         PairOutcome::Counted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, load};
+
+    fn secondary() -> Rc<Secondary> {
+        let flags = Flags { primary: Some("http://127.0.0.1:9".into()), ..Flags::default() };
+        let config = load(None, &flags).unwrap();
+        let mut secondary = Rc::into_inner(Secondary::new(config.primary.clone(), &config)).unwrap();
+        secondary.most = (2, 100);
+        Rc::new(secondary)
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_and_given_back() {
+        let secondary = secondary();
+        let first = secondary.admit(60).ok().unwrap();
+        assert_eq!(secondary.admit(41).err(), Some(PairOutcome::Bytes));
+        let second = secondary.admit(30).ok().unwrap();
+        assert_eq!(secondary.admit(0).err(), Some(PairOutcome::InFlight));
+        assert!(!second.charge(11) && second.charge(10));
+        drop(first);
+        assert!(second.charge(60) && !second.charge(1));
+        drop(second);
+        assert_eq!((secondary.asked.get(), secondary.bytes.get()), (0, 0));
+    }
+
+    #[test]
+    fn either_side_goes_first_in_half_of_the_exchanges() {
+        let id = |n: u64| ExchangeId(xxhash_rust::xxh3::xxh3_128(&n.to_le_bytes()));
+        let first = (0..1_000).filter(|n| is_first(id(*n))).count();
+        assert!((400..=600).contains(&first), "{first} of 1000");
+    }
+
+    #[test]
+    fn there_is_a_counter_for_every_end() {
+        let tally = PairTally::default();
+        PairOutcome::ALL.iter().for_each(|outcome| tally.count(*outcome));
+        assert_eq!(tally.counts(), [1; 9]);
+        assert_eq!(tally.counts().len(), PairOutcome::ALL.len());
+    }
+}

@@ -82,3 +82,6 @@ impl Pairs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

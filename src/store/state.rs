@@ -261,7 +261,9 @@ impl State {
         for route in batch.ownership.0.keys() {
             self.write_owner(route, &mut change, disk)?;
         }
-        self.totals.applied += 1;
+        // Pairs come after the exchanges that they are of: alone they account for no request.
+        let pairs_alone = batch.counts.is_zero() && !batch.pairs.is_empty();
+        self.totals.applied += u64::from(!pairs_alone);
         self.write_session(batch.source, &mut change, disk)?;
         self.write_account(&mut change, disk)?;
         Ok(Some(change))
