@@ -140,9 +140,7 @@ impl Fold {
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
         if let (Some(pairs), Some(mix)) = (&mut self.pairs, pairs::mix(judgement, &ids)) {
-            if let Some(delta) = pairs.of(pair_key(exchange, versions), exchange.received_at_ms) {
-                delta.count_mix(mix);
-            }
+            pairs.count_mix(pair_key(exchange, versions), exchange.received_at_ms, mix);
         }
         let entering = self.count_signatures(exchange, judgement, &ids, versions, redactor);
         if !entering.is_empty() {
@@ -163,9 +161,8 @@ impl Fold {
 
     /// Adds a pair: what was found between the primary and the candidate, and between the primary and the secondary.
     pub fn add_pair(&mut self, exchange: &Exchange, versions: Versions<'_>, candidate: &Found, secondary: &Found) {
-        let Some(pairs) = &mut self.pairs else { return };
-        if let Some(delta) = pairs.of(pair_key(exchange, versions), exchange.received_at_ms) {
-            delta.count(candidate, secondary);
+        if let Some(pairs) = &mut self.pairs {
+            pairs.count(pair_key(exchange, versions), exchange.received_at_ms, candidate, secondary);
         }
     }
 

@@ -168,7 +168,7 @@ impl PairDelta {
         self.bound();
     }
     /// Counts one mismatching exchange of these signatures.
-    pub(super) fn count_mix(&mut self, ids: Vec<SignatureId>) {
+    fn count_mix(&mut self, ids: Vec<SignatureId>) {
         *self.mixes.entry(ids).or_default() += 1;
         self.bound();
     }
@@ -220,13 +220,23 @@ const KEYS: usize = 4_096;
 
 impl Pairs {
     /// Where the pairs of one route and two builds are counted.
-    pub(super) fn of(&mut self, key: PairKey, at_ms: u64) -> Option<&mut PairDelta> {
+    fn of(&mut self, key: PairKey, at_ms: u64) -> Option<&mut PairDelta> {
         if self.0.len() >= KEYS && !self.0.contains_key(&key) {
             return None;
         }
         let delta = self.0.entry(key).or_default();
         delta.last_ms = delta.last_ms.max(at_ms);
         Some(delta)
+    }
+    pub(super) fn count(&mut self, key: PairKey, at_ms: u64, candidate: &Found, secondary: &Found) {
+        if let Some(delta) = self.of(key, at_ms) {
+            delta.count(candidate, secondary);
+        }
+    }
+    pub(super) fn count_mix(&mut self, key: PairKey, at_ms: u64, ids: Vec<SignatureId>) {
+        if let Some(delta) = self.of(key, at_ms) {
+            delta.count_mix(ids);
+        }
     }
     pub(super) fn len(&self) -> usize {
         self.0.len()
