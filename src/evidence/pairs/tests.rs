@@ -162,6 +162,10 @@ fn what_the_monolith_never_shows_is_shown() {
             .count();
         assert!(if hidden { hides >= 6 } else { hides == 0 }, "{hides} of 10 at {rate_of_secondary}");
     }
+    // Once is enough where the two copies never were.
+    let mut delta = noisy(1, 1_000, 1.0, 1.0);
+    delta.count(&of(std::slice::from_ref(&empty)), &of(&[number("/n")]));
+    assert!(is_suppressed(&delta, &number("/n")) && !is_suppressed(&delta, &empty));
 }
 
 #[test]
