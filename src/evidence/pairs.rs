@@ -110,11 +110,9 @@ impl Found {
     }
     /// True where nothing could be seen at this place, since what it stands in is gone or another.
     fn hides(&self, at: &NoisePlace) -> bool {
-        let above = |hidden: &String| match at.path.strip_prefix(hidden.as_str()) {
-            Some(rest) => rest.is_empty() || rest.starts_with('/'),
-            None => false,
-        };
-        at.place == Place::Body && self.hidden.iter().any(above)
+        let path = at.path.as_str();
+        let mut above = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        at.place == Place::Body && above.any(|end| path.get(..end).is_some_and(|above| self.hidden.contains(above)))
     }
 }
 

@@ -221,3 +221,20 @@ fn another_build_of_the_monolith_is_no_evidence_of_noise() {
     assert_eq!(running(&tee, "/api/report")["suppressed"], json!([]));
     assert_eq!(number(&tee.settled(), "marks.unconfirmed"), REQUESTS);
 }
+
+/// A secondary that leads back to the tee is the monolith asked again: answered, and not copied once more.
+#[test]
+fn a_secondary_that_comes_back_here_is_no_loop() {
+    let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::answering(plain(b"same")));
+    // A port that is free now and the tee's in a moment.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = format!("[upstreams.secondary]\nurl = \"http://127.0.0.1:{port}\"\n");
+    let tee = Tee::at(port, &primary.url(), &candidate.url(), &config);
+    assert_eq!(tee.client().get("/a").status, 200);
+    until("the pair is counted", || (pairs(&tee, "counted") == 1).then_some(()));
+    let ledger = tee.settled();
+    adds_up(&ledger);
+    let n = |path| number(&ledger, path);
+    assert_eq!((n("received"), n("not_mirrored.marked"), n("judgements.match")), (2, 1, 1), "{ledger}");
+    assert_eq!((primary.count(), candidate.count()), (2, 1));
+}
