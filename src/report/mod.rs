@@ -11,6 +11,7 @@ pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod markdown;
+mod noise;
 mod page;
 pub mod patch;
 pub mod query;
