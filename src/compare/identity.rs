@@ -8,11 +8,12 @@ use crate::document::json::{Document, NodeId, NodeKind};
 pub(crate) const IDENTITIES: [&[u8]; 12] =
     [b"id", b"uuid", b"_id", b"pk", b"key", b"guid", b"slug", b"isbn", b"code", b"url", b"href", b"name"];
 
-/// Pairs elements by identity, and tells by which member; `None` where they have none.
+/// Pairs elements by identity, one that `may_be`; `None` where they have none.
 pub(super) fn align(
     (primary, mine): (&Document<'_>, &[NodeId]),
     (candidate, theirs): (&Document<'_>, &[NodeId]),
-) -> Option<(&'static [u8], Aligned)> {
+    mut may_be: impl FnMut(&[u8]) -> bool,
+) -> Option<Aligned> {
     let objects =
         |document: &Document<'_>, nodes: &[NodeId]| nodes.iter().all(|node| document.kind(*node) == NodeKind::Object);
     if !objects(primary, mine) || !objects(candidate, theirs) {
@@ -29,7 +30,7 @@ pub(super) fn align(
             }
             shared += usize::from(ids.contains_key(&id));
         }
-        (shared * 2 >= mine.len().min(theirs.len())).then_some((*name, ids))
+        (shared * 2 >= mine.len().min(theirs.len()) && may_be(name)).then_some((*name, ids))
     })?;
     let mut free = vec![true; theirs.len()];
     let mut pairs: Vec<Pair> = Vec::with_capacity(mine.len());
@@ -43,7 +44,7 @@ pub(super) fn align(
     let matched = || pairs.iter().filter_map(|pair| pair.1);
     let reordered = matched().zip(matched().skip(1)).any(|(a, b)| a > b);
     pairs.extend(free.iter().enumerate().filter(|(_, free)| **free).map(|(at, _)| (None, Some(at), None)));
-    Some((name, Aligned { pairs, reordered }))
+    Some(Aligned { pairs, reordered })
 }
 
 /// The elements' values of one member, where each has one, scalar and unlike the others.

@@ -51,8 +51,8 @@ impl Walk<'_, '_> {
         pairs.sort_by_key(|(p, c, _)| (p.unwrap_or(usize::MAX), c.unwrap_or(usize::MAX)));
         let matched: Vec<usize> = pairs.iter().filter(|pair| pair.0.is_some()).filter_map(|pair| pair.1).collect();
         let moved = matched.windows(2).any(|two| matches!(two, [a, b] if a > b));
-        if (moved || again) && self.probing == 0 {
-            self.tallies.hit(rule, 0);
+        if moved || again {
+            self.hit(rule, 0);
         }
         Aligned { pairs, reordered: false }
     }
@@ -123,6 +123,7 @@ impl Walk<'_, '_> {
             if !rest_p.is_empty() || !rest_c.is_empty() {
                 self.differs();
             }
+            self.must_be_walked();
             return again;
         }
         pairs.extend(matched.into_iter().map(|(p, c)| (Some(p), Some(c), None)));

@@ -11,8 +11,8 @@ use super::build::{self, Building};
 use super::ids::{Bounds, Ids};
 use super::pairs::{self, Pairs};
 use super::{
-    Builds, CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, MarkCounts, PairKey, SessionName, SignatureDelta,
-    SignatureFacts, Source, StoreBodies, StoredRequest, exemplar_rank,
+    CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, MarkCounts, SessionName, SignatureDelta, SignatureFacts,
+    Source, StoreBodies, StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
 use crate::exchange::{Exchange, ExchangeId};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::compare::{Kind, Place, Severity};
+use crate::evidence::{Builds, PairKey};
 use crate::exchange::{
     Answer, Body, CandidateSession, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response,
     Route,
