@@ -13,6 +13,7 @@ pub mod jsonl;
 pub mod markdown;
 mod page;
 pub mod patch;
+mod pointer;
 pub mod query;
 pub mod table;
 pub mod text;
