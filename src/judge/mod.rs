@@ -22,7 +22,7 @@ use crate::rules::RuleSet;
 use bodies::{Bodies, Compared};
 
 /// Changes whenever the same pair under the same rules could be judged otherwise; part of every cell's key.
-pub const COMPARATOR_VERSION: u32 = 2;
+pub const COMPARATOR_VERSION: u32 = 3;
 
 /// Bounds of one judgement.
 #[derive(Clone, Debug)]
