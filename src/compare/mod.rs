@@ -6,6 +6,7 @@ mod difference;
 mod findings;
 mod headers;
 mod markup;
+mod matching;
 mod multiset;
 mod normal;
 mod patch;

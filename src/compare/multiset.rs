@@ -1,37 +1,34 @@
 //! Arrays whose order does not count: by content (`unordered`, `set`) or by key.
 //!
-//! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes, nor transitive:
-//! then elements are matched by augmenting paths over pairs that are asked under the rules, and pairs that cancelled may be
-//! matched anew (`[1.0, 1.4]` and `[1.4, 1.8]` within 0.5 are one multiset).
+//! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes: then elements are
+//! matched under the rules (`matching`).
 
+use super::matching::MATCHING;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{NodeId, NodeKind};
 use crate::rules::{Here, RuleId};
 use std::collections::HashMap;
 
-/// Elements of one side that may take part in a matching by rules.
-const MATCHING: usize = 256;
 /// Elements left over on one side that are still paired by likeness, for telling what changed in them.
 const LIKENESS: usize = 64;
-/// How deep matchings by rules may nest in one another.
-const NESTED: u32 = 8;
 
 /// The elements of two arrays, by position.
-struct Group<'m> {
-    mine: &'m [NodeId],
-    theirs: &'m [NodeId],
-    p: Vec<usize>,
-    c: Vec<usize>,
-    here: Here,
+pub(super) struct Group<'m> {
+    pub(super) mine: &'m [NodeId],
+    pub(super) theirs: &'m [NodeId],
+    pub(super) p: Vec<usize>,
+    pub(super) c: Vec<usize>,
+    pub(super) here: Here,
     /// An element that is there once more is the same set.
-    set: bool,
+    pub(super) set: bool,
 }
 
 /// What belongs together, by position, and what is left over on each side.
-struct Matched {
-    pairs: Vec<(usize, usize)>,
-    rest_p: Vec<usize>,
-    rest_c: Vec<usize>,
+#[derive(Default)]
+pub(super) struct Matched {
+    pub(super) pairs: Vec<(usize, usize)>,
+    pub(super) rest_p: Vec<usize>,
+    pub(super) rest_c: Vec<usize>,
 }
 
 impl Walk<'_, '_> {
@@ -164,106 +161,6 @@ impl Walk<'_, '_> {
             keys.insert(*at, key);
         }
         (keys, any)
-    }
-
-    /// A maximum matching over pairs that are equal under the rules, begun with what cancelled (Kuhn's algorithm).
-    fn match_by_rules(
-        &mut self,
-        group: &Group<'_>,
-        (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
-        begun: Matched,
-    ) -> Matched {
-        let Matched { pairs: cancelled, rest_p, rest_c } = begun;
-        // where all fit, all take part; else only what is left over
-        let whole = group.p.len() <= MATCHING && group.c.len() <= MATCHING;
-        let (mut p, mut c) = if whole { (group.p.clone(), group.c.clone()) } else { (rest_p, rest_c) };
-        let kept = if whole { Vec::new() } else { cancelled.clone() };
-        let (over_p, over_c) = (p.split_off(p.len().min(MATCHING)), c.split_off(c.len().min(MATCHING)));
-        let mut of_c: Vec<Option<usize>> = vec![None; c.len()];
-        let mut free: Vec<usize> = (0..p.len()).collect();
-        if whole {
-            for (a, b) in &cancelled {
-                let (Some(i), Some(j)) = (p.iter().position(|x| x == a), c.iter().position(|x| x == b)) else {
-                    continue;
-                };
-                of_c[j] = Some(i);
-                free.retain(|other| *other != i);
-            }
-        }
-        let mut known: HashMap<(usize, usize), bool> = HashMap::new();
-        for i in free {
-            let mut seen = vec![false; c.len()];
-            self.augment(i, &mut seen, &mut of_c, &mut |walk, i, j| {
-                *known.entry((i, j)).or_insert_with(|| walk.equal_under_rules(group, (keys_p, keys_c), p[i], c[j]))
-            });
-        }
-        let mut matched = kept;
-        let mut used = vec![false; p.len()];
-        let mut rest_c = over_c;
-        for (j, i) in of_c.iter().enumerate() {
-            match i {
-                Some(i) => {
-                    used[*i] = true;
-                    matched.push((p[*i], c[j]));
-                }
-                None => rest_c.push(c[j]),
-            }
-        }
-        let mut rest_p: Vec<usize> = (0..p.len()).filter(|i| !used[*i]).map(|i| p[i]).collect();
-        rest_p.extend(over_p);
-        rest_p.sort_unstable();
-        rest_c.sort_unstable();
-        if !whole && !rest_p.is_empty() && !rest_c.is_empty() && self.probing == 0 {
-            self.approximate = true;
-        }
-        Matched { pairs: matched, rest_p, rest_c }
-    }
-
-    /// Finds a place for one element, moving others; at most [`MATCHING`] calls deep.
-    fn augment(
-        &mut self,
-        i: usize,
-        seen: &mut [bool],
-        of_c: &mut [Option<usize>],
-        equal: &mut impl FnMut(&mut Self, usize, usize) -> bool,
-    ) -> bool {
-        for j in 0..of_c.len() {
-            if seen[j] || !equal(self, i, j) {
-                continue;
-            }
-            seen[j] = true;
-            let free = match of_c[j] {
-                None => true,
-                Some(other) => self.augment(other, seen, of_c, equal),
-            };
-            if free {
-                of_c[j] = Some(i);
-                return true;
-            }
-        }
-        false
-    }
-
-    fn equal_under_rules(
-        &mut self,
-        group: &Group<'_>,
-        (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
-        p: usize,
-        c: usize,
-    ) -> bool {
-        let (Some(a), Some(b)) = (group.mine.get(p), group.theirs.get(c)) else { return false };
-        if self.primary.hash(*a) == self.candidate.hash(*b) {
-            return true;
-        }
-        if keys_p.get(&p) != keys_c.get(&c) {
-            return false;
-        }
-        if self.probing >= NESTED || self.budget == 0 {
-            self.approximate = true;
-            return false;
-        }
-        let here = self.element_here(group.here, p, (group.mine.len(), group.theirs.len()), true);
-        self.probe(*a, *b, here)
     }
 
     /// Tells what changed in elements that have a likeness; the others are missing or added.
