@@ -2,7 +2,7 @@
 //! same verdict with the sides swapped, equal is equal, and a patch that leads from the one document to the other.
 
 use super::answers::{Pair, pair, spelled};
-use super::rules::{rules, tell_spellings_apart};
+use super::rules::{claims_ids, rules, tell_spellings_apart};
 use super::{Random, Text};
 use crate::judge_cases::exchange;
 use crate::patches::{apply, printed, same};
@@ -46,7 +46,9 @@ fn check(seed: u64) {
     if even && are_compared(&pair) {
         let back = judged(&pair, &set, 3, true);
         assert!(back.verdict == found.verdict, "swapped: {:?} {:?}\n{}", found.verdict, back.verdict, told());
-        assert_eq!(back.differences_total, found.differences_total, "swapped\n{}", told());
+        if !claims_ids(&specs) {
+            assert_eq!(back.differences_total, found.differences_total, "swapped\n{}", told());
+        }
     }
     if let Some((a, b)) = &pair.documents {
         of_documents(&mut random, &pair, (a, b), (&found, &set, tell_spellings_apart(&specs)));
