@@ -117,6 +117,18 @@ fn unreadable_input_ends_with_2_and_is_named() {
 }
 
 #[test]
+fn a_file_over_the_cap_is_inconclusive() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = std::fs::File::create(folder.path().join("p.json")).expect("a file");
+    file.set_len((64 << 20) + 1).expect("a hole");
+    std::fs::write(folder.path().join("c.json"), "{}").expect("it is written");
+    let output = run(folder.path(), JSON, "");
+    assert_eq!(output.status.code(), Some(4));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("p.json: inconclusive (too_large)"), "{told}");
+}
+
+#[test]
 fn a_message_cut_in_its_body_is_no_whole_answer() {
     let (whole, cut) = ("HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", "HTTP/1.1 200 OK\nContent-Length: 9\n\nabc");
     let of_candidate = diff(&[("p", whole), ("c", cut)], &["p", "c", "--format", "json"]);
