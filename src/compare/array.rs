@@ -5,6 +5,7 @@
 
 use super::by_hash::{ByHash, by_hash};
 use super::identity;
+use super::order;
 use super::under_rules::Places;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{Document, NodeId};
@@ -204,16 +205,7 @@ impl Middle<'_, '_> {
     }
 
     fn swapped(&self) -> bool {
-        let text = |document: &Document<'_>, nodes: &[NodeId]| match (nodes.first(), nodes.last()) {
-            (Some(first), Some(last)) => {
-                let (from, to) = (document.span(*first).start, document.span(*last).end);
-                document.between(from, to).to_string()
-            }
-            _ => String::new(),
-        };
-        let lengths = self.mine.len().cmp(&self.theirs.len());
-        let order = lengths.then_with(|| text(self.primary, self.mine).cmp(&text(self.candidate, self.theirs)));
-        order == std::cmp::Ordering::Greater
+        order::of_lists((self.primary, self.mine), (self.candidate, self.theirs)) == std::cmp::Ordering::Greater
     }
 
     fn anchored(&mut self) -> Vec<Pair> {

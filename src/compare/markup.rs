@@ -53,13 +53,13 @@ enum Alike {
 }
 
 impl Middle<'_, '_> {
-    /// Pairs what is left of a gap in which nothing is equal: elements of one name and the same attributes, then elements of
-    /// one name, then by position.
+    /// Pairs what is left of a gap in which nothing is equal: of markup elements of one name and the same attributes, then
+    /// elements of one name, then by position; else by likeness.
     pub(super) fn pair_alike(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
         if self.primary.is_markup() && self.candidate.is_markup() {
             self.pair(p, c, pairs, Alike::Attributes);
         } else {
-            pairs.extend(zip(p, c, 0));
+            self.pair_by_likeness(p, c, pairs);
         }
     }
 

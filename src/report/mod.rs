@@ -14,6 +14,7 @@ pub mod markdown;
 mod noise;
 mod page;
 pub mod patch;
+mod pointer;
 pub mod query;
 pub mod table;
 pub mod text;

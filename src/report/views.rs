@@ -193,6 +193,7 @@ pub struct DifferenceView {
     #[serde(rename = "in")]
     pub place: Place,
     /// RFC 6901 pointer in a body, name in a header.
+    #[serde(with = "super::pointer")]
     pub path: String,
     /// The same place in the other side's document, where it is another there; for people, no part of the shape.
     #[serde(skip)]
