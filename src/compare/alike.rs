@@ -1,13 +1,14 @@
 //! Gaps between equal elements: which of the elements that changed are the same one, told by what they still share.
 
 use super::array::{Middle, zip};
+use super::markup::element;
 use super::walk::Pair;
 use crate::document::json::{Document, NodeId, NodeKind};
 use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Pairs of elements that are looked at in one gap; beyond it elements are paired by position.
-const TABLE: usize = 4_096;
+pub(super) const TABLE: usize = 4_096;
 /// Members of one record that are looked at.
 const MEMBERS: usize = 64;
 
@@ -16,7 +17,7 @@ impl Middle<'_, '_> {
     /// table of bounded size); of several such ways, the one that pairs the first elements.
     pub(super) fn pair_by_likeness(&self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
         let (n, m) = (p.len(), c.len());
-        if n * m <= 1 || n * m > TABLE {
+        if n * m <= 1 {
             return pairs.extend(zip(p, c, 0));
         }
         let (mine, theirs) = (self.mine.get(p.clone()), self.theirs.get(c.clone()));
@@ -51,21 +52,30 @@ impl Middle<'_, '_> {
     }
 }
 
-/// What is looked at of an element.
+/// What is looked at of an element: of markup its name, its attributes and what it holds.
 struct Looks {
     kind: NodeKind,
+    name: u64,
     members: SmallVec<[(u64, u128); 16]>,
 }
 
 impl Looks {
     fn of(document: &Document<'_>, node: NodeId) -> Looks {
         let kind = document.kind(node);
+        let look = |child| (document.name_hash(child), document.hash(child));
         let children = document.children(node).take(if kind == NodeKind::Object { MEMBERS } else { 0 });
-        Looks { kind, members: children.map(|child| (document.name_hash(child), document.hash(child))).collect() }
+        match element(document, node).filter(|_| document.is_markup()) {
+            Some(element) => {
+                let attributes = children.filter(|child| *child != element);
+                let members = attributes.chain(document.children(element).take(MEMBERS)).map(look).collect();
+                Looks { kind, name: document.name_hash(element), members }
+            }
+            None => Looks { kind, name: 0, members: children.map(look).collect() },
+        }
     }
-    /// Nothing between two types; else one, and two for every equal member.
+    /// Nothing between two types or two elements of other names; else one, and two for every equal member.
     fn shared(&self, other: &Looks) -> u32 {
-        if self.kind != other.kind {
+        if (self.kind, self.name) != (other.kind, other.name) {
             return 0;
         }
         let equal = self.members.iter().filter(|member| other.members.contains(member)).count();
