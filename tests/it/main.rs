@@ -37,6 +37,8 @@ mod judge_cases;
 mod markup;
 // comparison cases drawn from other projects' tests
 mod shared_cases;
+// golden signatures: stable across runs, machines and versions
+mod signatures;
 // the tee on the wire, with raw sockets on every side
 mod conformance;
 // the house's own rules: layering, headers, lengths
