@@ -3,7 +3,7 @@
 //!
 //! Elements are compared by hash: as received where no rule acts below, else by what the rules leave of them.
 
-use super::by_hash::{ByHash, by_hash};
+use super::by_hash::{ByHash, Positions, by_hash};
 use super::identity;
 use super::order;
 use super::under_rules::Places;
@@ -177,11 +177,8 @@ impl Middle<'_, '_> {
         if self.keys_p.len() != self.keys_c.len() {
             return None;
         }
-        let mut places: ByHash<Vec<usize>> = by_hash(self.keys_c.len());
-        for (at, key) in self.keys_c.iter().enumerate().rev() {
-            places.entry(*key).or_default().push(at);
-        }
-        let pair = |(at, key): (usize, &u128)| Some((Some(at), Some(places.get_mut(key)?.pop()?), None));
+        let mut places = Positions::of(self.keys_c.iter().copied());
+        let pair = |(at, key): (usize, &u128)| Some((Some(at), Some(places.take(*key)?), None));
         self.keys_p.iter().enumerate().map(pair).collect()
     }
 

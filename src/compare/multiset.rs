@@ -3,7 +3,7 @@
 //! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes: then elements are
 //! matched under the rules (`matching`).
 
-use super::by_hash::{ByHash, by_hash};
+use super::by_hash::Positions;
 use super::matching::MATCHING;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{NodeId, NodeKind};
@@ -270,18 +270,18 @@ const NO_KEY: &str = "";
 
 /// Pairs positions with equal keys, the first with the first; and what is left on each side.
 fn cancel(p: &[usize], c: &[usize], key_p: impl Fn(usize) -> u128, key_c: impl Fn(usize) -> u128) -> Matched {
-    let mut places: ByHash<Vec<usize>> = by_hash(c.len());
-    for at in c.iter().rev() {
-        places.entry(key_c(*at)).or_default().push(*at);
-    }
+    let mut places = Positions::of(c.iter().map(|at| key_c(*at)));
     let (mut pairs, mut rest_p) = (Vec::new(), Vec::new());
+    let mut free = vec![true; c.len()];
     for at in p {
-        match places.get_mut(&key_p(*at)).and_then(Vec::pop) {
-            Some(other) => pairs.push((*at, other)),
+        match places.take(key_p(*at)).and_then(|other| Some((c.get(other)?, free.get_mut(other)?))) {
+            Some((other, free)) => {
+                *free = false;
+                pairs.push((*at, *other));
+            }
             None => rest_p.push(*at),
         }
     }
-    let mut rest_c: Vec<usize> = places.into_values().flatten().collect();
-    rest_c.sort_unstable();
+    let rest_c = c.iter().zip(free).filter(|(_, free)| *free).map(|(at, _)| *at).collect();
     Matched { pairs, rest_p, rest_c }
 }
