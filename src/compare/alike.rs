@@ -8,14 +8,26 @@ use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Pairs of elements that are looked at in one gap; beyond it elements are paired by position.
-pub(super) const TABLE: usize = 4_096;
+const TABLE: usize = 4_096;
 /// Members of one record that are looked at.
 const MEMBERS: usize = 64;
 
 impl Middle<'_, '_> {
+    /// Pairs what is left of a gap in which nothing is equal: by likeness; where that would be too much, markup elements of one
+    /// name and the same attributes, then elements of one name, then by position.
+    pub(super) fn pair_alike(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
+        if p.len().saturating_mul(c.len()) <= TABLE {
+            self.pair_by_likeness(p, c, pairs);
+        } else if self.primary.is_markup() && self.candidate.is_markup() {
+            self.pair_markup(p, c, pairs);
+        } else {
+            pairs.extend(zip(p, c, 0));
+        }
+    }
+
     /// Pairs elements in order so that they share as much as possible (the alignment of Needleman and Wunsch, 1970, over a
     /// table of bounded size); of several such ways, the one that pairs the first elements.
-    pub(super) fn pair_by_likeness(&self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
+    fn pair_by_likeness(&self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
         let (n, m) = (p.len(), c.len());
         if n * m <= 1 {
             return pairs.extend(zip(p, c, 0));

@@ -6,7 +6,6 @@
 use super::by_hash::{ByHash, Positions, by_hash};
 use super::identity;
 use super::order;
-use super::under_rules::Places;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{Document, NodeId};
 use crate::rules::Down;
@@ -17,6 +16,15 @@ const GAP: usize = 2_048;
 
 /// At most one element in so many has changed where arrays are aligned in place.
 pub(super) const IN_PLACE: usize = 4;
+
+/// Where the elements stand that are being aligned.
+pub(super) struct Places<'p> {
+    pub(super) at: &'p dyn Fn(usize) -> usize,
+    /// Elements of both whole arrays.
+    pub(super) lengths: (usize, usize),
+    /// Elements between the equal ends.
+    pub(super) between: usize,
+}
 
 impl Walk<'_, '_> {
     pub(super) fn align(&mut self, task: &Task, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {

@@ -2,7 +2,6 @@
 //!
 //! An element is an object whose first array is its content (`document::tree`); its name is that member's.
 
-use super::alike::TABLE;
 use super::array::{Middle, zip};
 use super::place::general_pointer;
 use super::walk::{Pair, Walk};
@@ -54,16 +53,9 @@ enum Alike {
 }
 
 impl Middle<'_, '_> {
-    /// Pairs what is left of a gap in which nothing is equal: by likeness; where that would be too much, markup elements of one
-    /// name and the same attributes, then elements of one name, then by position.
-    pub(super) fn pair_alike(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
-        if p.len().saturating_mul(c.len()) <= TABLE {
-            self.pair_by_likeness(p, c, pairs);
-        } else if self.primary.is_markup() && self.candidate.is_markup() {
-            self.pair(p, c, pairs, Alike::Attributes);
-        } else {
-            pairs.extend(zip(p, c, 0));
-        }
+    /// Pairs elements of one name and the same attributes, then elements of one name, then by position.
+    pub(super) fn pair_markup(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
+        self.pair(p, c, pairs, Alike::Attributes);
     }
 
     fn pair(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>, alike: Alike) {

@@ -5,7 +5,7 @@
 //! 2. The *plain part* of a record: its members that no rule touches. Records whose plain parts differ are not equal.
 //! 3. What the rules leave of an element, as a hash (`normal.rs`): only for elements whose plain part the other side has too.
 
-use super::array::{IN_PLACE, Middle};
+use super::array::{IN_PLACE, Middle, Places};
 use super::by_hash::{ByHash, by_hash};
 use super::identity;
 use super::probe::InPlace;
@@ -15,15 +15,6 @@ use crate::rules::{Down, Here, Walker};
 
 /// Stand for elements that no element of the other side can be equal to: one for each side.
 const ALONE: [u128; 2] = [0x3_9e37_79b9_7f4a_7c15, 0x4_9e37_79b9_7f4a_7c15];
-
-/// Where the elements stand that are being aligned.
-pub(super) struct Places<'p> {
-    pub(super) at: &'p dyn Fn(usize) -> usize,
-    /// Elements of both whole arrays.
-    pub(super) lengths: (usize, usize),
-    /// Elements between the equal ends.
-    pub(super) between: usize,
-}
 
 /// The elements of both sides, with the plain part of each.
 struct Elements {
