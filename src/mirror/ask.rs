@@ -93,7 +93,8 @@ impl Candidate {
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
     }
     /// Sends, and waits for the head. A request that met a connection which the candidate had closed meanwhile is sent again
-    /// on a new one where not a byte of it was written, or where it is safe to repeat.
+    /// on another one where not a byte of it was written, where the candidate says that it did nothing with it, or where it
+    /// is safe to repeat.
     pub(super) async fn send(
         &self,
         request: impl Fn() -> Request<CopyBody>,
@@ -104,18 +105,22 @@ impl Candidate {
         loop {
             let sent = tokio::time::timeout(patience, lease.send(request())).await;
             let mut error = match sent {
-                Ok(Ok(response)) => return Ok((response, lease)),
+                Ok(Ok(response)) => {
+                    lease.heard();
+                    return Ok((response, lease));
+                }
                 Ok(Err(error)) => error,
                 Err(_) => {
+                    lease.silent();
                     let message = format!("no answer within {patience:?}");
                     return Err(Failure { kind: FailureKind::Timeout, status: None, message });
                 }
             };
             let unsent = error.take_message().is_some();
-            if !lease.reused || !(unsent || safe) {
-                return Err(failure_of(error.error(), None));
-            }
-            lease = self.pool.connect().await?;
+            lease = match lease.again(error.error(), unsent, safe).await {
+                Some(lease) => lease?,
+                None => return Err(failure_of(error.error(), None)),
+            };
         }
     }
     fn request(

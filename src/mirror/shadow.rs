@@ -13,7 +13,7 @@ use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
 use crate::redact::Redactor;
 use crate::rules::RuleSet;
-use crate::upstream::{Dialect, Pool};
+use crate::upstream::{Dialect, Pool, Reach};
 use http::HeaderValue;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -100,11 +100,7 @@ impl Shadow {
     fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
         let default_host = HeaderValue::from_str(&shared.config.primary.authority).ok();
         let candidate = shared.config.candidate.clone().map(|upstream| Candidate {
-            pool: Pool::new(
-                &upstream.authority,
-                upstream.connect_timeout,
-                Dialect { preserve_case: false, buffer: BUFFER },
-            ),
+            pool: Pool::new(Reach::new("candidate", &upstream), Dialect { preserve_case: false, buffer: BUFFER }),
             upstream,
             default_host,
         });

@@ -13,32 +13,60 @@ use tokio::time::Instant;
 /// An answer's head, with the connection that its body comes on.
 pub(super) type Answered = (Response<Incoming>, Lease<ToSide>);
 
-/// Sends, and waits for the head. A request is sent again only where not one byte of it was written, or where it is a GET or
-/// HEAD without a body that met a connection which the side had closed meanwhile; and once at most.
+/// Why there is no answer to pass on.
+pub(super) enum Unanswered {
+    /// The side failed.
+    Failed(Failure),
+    /// The connection cannot be handed over, since others use it.
+    NoUpgrade,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Unanswered {
+        Unanswered::Failed(failure)
+    }
+}
+
+/// Sends, and waits for the head. A request is sent again only where not one byte of it was written, where the side says that
+/// it did nothing with it, or where it is a GET or HEAD without a body that met a connection which the side had closed
+/// meanwhile; and once at most.
 pub(super) async fn send(
     pool: &Rc<Pool<ToSide>>,
     mut request: Request<ToSide>,
     upload: Option<&UploadState>,
+    upgrade: bool,
     timeout: Duration,
-) -> Result<Answered, Failure> {
+) -> Result<Answered, Unanswered> {
     let mut lease = pool.checkout().await?;
-    let safe = upload.is_none() && matches!(*request.method(), Method::GET | Method::HEAD);
-    let again = (lease.reused && safe).then(|| copy_of(&request));
-    let mut error = match within(lease.send(request), upload, timeout).await? {
-        Ok(response) => return Ok((response, lease)),
-        Err(error) => error,
-    };
-    if !lease.reused {
-        return Err(failure_of(error.error(), None));
+    if upgrade && lease.is_shared() {
+        return Err(Unanswered::NoUpgrade);
     }
-    request = match error.take_message().or(again) {
-        Some(request) => request,
-        None => return Err(failure_of(error.error(), None)),
-    };
-    let mut lease = pool.connect().await?;
-    match within(lease.send(request), upload, timeout).await? {
-        Ok(response) => Ok((response, lease)),
-        Err(error) => Err(failure_of(error.error(), None)),
+    let bare = upload.is_none();
+    let safe = bare && matches!(*request.method(), Method::GET | Method::HEAD);
+    loop {
+        let copy = (lease.is_shared() && bare || lease.is_reused() && safe).then(|| copy_of(&request));
+        let mut error = match within(lease.send(request), upload, timeout).await {
+            Ok(Ok(response)) => {
+                lease.heard();
+                return Ok((response, lease));
+            }
+            Ok(Err(error)) => error,
+            Err(late) => {
+                lease.silent();
+                return Err(late.into());
+            }
+        };
+        let unsent = error.take_message();
+        let failure = failure_of(error.error(), None);
+        let written = unsent.is_none();
+        let Some(next) = unsent.or(copy) else {
+            return Err(failure.into());
+        };
+        lease = match lease.again(error.error(), !written, safe).await {
+            Some(lease) => lease?,
+            None => return Err(failure.into()),
+        };
+        request = next;
     }
 }
 
