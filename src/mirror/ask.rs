@@ -116,10 +116,10 @@ impl Candidate {
                     return Err(Failure { kind: FailureKind::Timeout, status: None, message });
                 }
             };
-            let unsent = error.take_message().is_some();
+            let (unsent, failure) = (error.take_message().is_some(), lease.failure(error.error()));
             lease = match lease.again(error.error(), unsent, safe).await {
                 Some(lease) => lease?,
-                None => return Err(failure_of(error.error(), None)),
+                None => return Err(failure),
             };
         }
     }

@@ -2,7 +2,7 @@
 
 use super::upload::{ToSide, UploadState};
 use crate::exchange::{Failure, FailureKind};
-use crate::upstream::{Lease, Pool, failure_of};
+use crate::upstream::{Lease, Pool};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use std::pin::pin;
@@ -57,7 +57,7 @@ pub(super) async fn send(
             }
         };
         let unsent = error.take_message();
-        let failure = failure_of(error.error(), None);
+        let failure = lease.failure(error.error());
         let written = unsent.is_none();
         let Some(next) = unsent.or(copy) else {
             return Err(failure.into());

@@ -108,7 +108,8 @@ fn of_tls(error: &rustls::Error, name: Option<&ServerName<'_>>) -> String {
 
 fn of_certificate(why: &CertificateError, name: Option<&ServerName<'_>>) -> String {
     match why {
-        CertificateError::UnknownIssuer => {
+        // A CA that was made anew under its old name signs otherwise.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "nobody whom this tee trusts has signed its certificate: name its CA in `ca`".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -120,6 +121,11 @@ fn of_certificate(why: &CertificateError, name: Option<&ServerName<'_>>) -> Stri
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet: look at both clocks".to_owned()
+        }
+        // So says the verifier, in a word that only its own crate could read.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is one that signs others (CA:TRUE), which no server may show: give it one without"
+                .to_owned()
         }
         other => format!("its certificate is refused ({other})"),
     }

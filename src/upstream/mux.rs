@@ -5,13 +5,13 @@ use crate::exchange::Failure;
 use bytes::Bytes;
 use http::Request;
 use hyper::body::Body;
-use hyper::client::conn::http2;
+use hyper::client::conn::http2::{self, Connection};
 use hyper_util::rt::TokioIo;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -68,20 +68,27 @@ where
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX));
         let (sender, connection) = builder.handshake(TokioIo::new(wire)).await?;
-        let connection = Rc::new(RefCell::new(connection));
+        let connection = Rc::new(RefCell::new(Some(connection)));
         let (driven, driver) = (connection.clone(), Rc::new(RefCell::new(None::<Waker>)));
         let kept = driver.clone();
         tokio::task::spawn_local(poll_fn(move |cx| {
             kept.borrow_mut().replace(cx.waker().clone());
-            // How a connection ends is told to the requests on it.
-            Pin::new(&mut *driven.borrow_mut()).poll(cx).map(drop)
+            let mut slot = driven.borrow_mut();
+            let ended = slot.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready());
+            if ended {
+                // How it ended is told to the requests on it, those in line among them: they wait for this.
+                *slot = None;
+                return Poll::Ready(());
+            }
+            Poll::Pending
         }));
         let now = Instant::now();
         Ok(Rc::new(Link {
             sender: RefCell::new(sender),
-            // A connection that is being driven has no time to say.
             allowed: Box::new(move || {
-                connection.try_borrow().map_or(0, |connection| connection.current_max_send_streams())
+                // A connection that is being driven has no time to say.
+                let connection = connection.try_borrow();
+                connection.map_or(0, |slot| slot.as_ref().map_or(0, Connection::current_max_send_streams))
             }),
             driver,
             epoch,

@@ -1,6 +1,6 @@
 //! One thread's connections to one side: last in, first out, so that few stay warm and the rest run out.
 
-use super::failure::{is_unprocessed, untold};
+use super::failure::{failure_of, is_unprocessed, untold};
 use super::head::{to_http1, to_http2};
 use super::mux::{Link, Mux, STREAMS, Stream};
 use super::reach::{Dialled, Reach};
@@ -263,6 +263,14 @@ where
             }
         };
         Some(lease.map(|lease| Lease { attempts, ..lease }))
+    }
+    /// The failure that this error is, where it ends the request. What is wrong with a certificate is said in the log too.
+    pub fn failure(&self, error: &hyper::Error) -> Failure {
+        let failure = failure_of(error, None);
+        if failure.kind == FailureKind::Tls {
+            self.pool.reach.say(&failure);
+        }
+        failure
     }
     /// The head of the answer has come.
     pub fn heard(&self) {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 /// Between two lines that say that a side cannot be reached.
@@ -82,56 +82,61 @@ impl Reach {
             names.refresh();
         }
     }
-    /// A new connection.
+    /// A new connection, or, within the connect timeout, why there is none.
     pub(super) async fn dial(&self) -> Result<Dialled, Failure> {
         let deadline = Instant::now() + self.connect_timeout;
-        let dialled = match timeout_at(deadline, self.connect(deadline)).await {
-            Ok(dialled) => dialled,
-            Err(_) => Err(untold(FailureKind::Connect, format!("no connection within {:?}", self.connect_timeout))),
+        let dialled = match &self.way {
+            Way::Tcp { names, tls } => self.by_name(names, tls.as_ref(), deadline).await,
+            Way::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
+                Ok(Ok(stream)) => Ok(Dialled { wire: Wire::Unix(stream), http2: self.http2 }),
+                Ok(Err(error)) => Err(untold(FailureKind::Connect, error.to_string())),
+                Err(_) => Err(self.late("no connection")),
+            },
         };
         if let Err(failure) = &dialled {
             self.say(failure);
         }
         dialled
     }
-    async fn connect(&self, deadline: Instant) -> Result<Dialled, Failure> {
-        let (names, tls) = match &self.way {
-            Way::Tcp { names, tls } => (names, tls.as_ref()),
-            Way::Unix(path) => {
-                let stream = UnixStream::connect(path).await;
-                let stream = stream.map_err(|error| untold(FailureKind::Connect, error.to_string()))?;
-                return Ok(Dialled { wire: Wire::Unix(stream), http2: self.http2 });
-            }
+    async fn by_name(
+        &self,
+        names: &Arc<Names>,
+        tls: Option<&(TlsConnector, ServerName<'static>)>,
+        deadline: Instant,
+    ) -> Result<Dialled, Failure> {
+        let mut left = match timeout_at(deadline, names.addresses()).await {
+            Ok(found) => found.map_err(|why| untold(FailureKind::Connect, why))?,
+            Err(_) => return Err(self.late("its name was not resolved")),
         };
-        let mut left = names.addresses().await.map_err(|why| untold(FailureKind::Connect, why))?;
         let (mut tried, mut told): (Vec<SocketAddr>, Option<Failure>) = (Vec::new(), None);
         loop {
             for (n, address) in left.iter().enumerate() {
                 // None may use up what the others need.
-                let share = deadline.saturating_duration_since(Instant::now()) / (left.len() - n) as u32;
-                let attempt = match timeout(share, self.attempt(*address, tls)).await {
-                    Ok(attempt) => attempt,
-                    Err(_) => Err(untold(FailureKind::Connect, format!("no connection within {share:?}"))),
-                };
+                let now = Instant::now();
+                let until = now + deadline.saturating_duration_since(now) / (left.len() - n) as u32;
+                let attempt = self.attempt(*address, tls, until).await;
                 names.note(*address, attempt.is_ok());
                 match attempt {
                     Ok(dialled) => return Ok(dialled),
                     // A certificate tells more than a closed port.
-                    Err(failure) if told.as_ref().is_some_and(|told| told.kind == FailureKind::Tls) => drop(failure),
+                    Err(_) if told.as_ref().is_some_and(|told| told.kind == FailureKind::Tls) => {}
                     Err(failure) => told = Some(failure),
                 }
             }
             let again = tried.is_empty();
             tried.append(&mut left);
-            left = if again { names.others(&tried).await } else { Vec::new() };
+            if again {
+                left = timeout_at(deadline, names.others(&tried)).await.unwrap_or_default();
+            }
             if left.is_empty() {
-                let Failure { kind, status, message } =
-                    told.unwrap_or_else(|| untold(FailureKind::Connect, "there is no address to ask".to_owned()));
-                let message = match tried.len() {
-                    1 => message,
-                    n => format!("none of {n} addresses took a connection; {message}"),
-                };
-                return Err(Failure { kind, status, message });
+                let failure = told.unwrap_or_else(|| self.late("no connection"));
+                return Err(match tried.len() {
+                    1 => failure,
+                    n => Failure {
+                        message: format!("none of {n} addresses took a connection; {}", failure.message),
+                        ..failure
+                    },
+                });
             }
         }
     }
@@ -139,21 +144,32 @@ impl Reach {
         &self,
         address: SocketAddr,
         tls: Option<&(TlsConnector, ServerName<'static>)>,
+        until: Instant,
     ) -> Result<Dialled, Failure> {
-        let stream = TcpStream::connect(address).await;
-        let stream = stream.map_err(|error| untold(FailureKind::Connect, error.to_string()))?;
+        let stream = match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(stream) => stream.map_err(|error| untold(FailureKind::Connect, error.to_string()))?,
+            Err(_) => return Err(self.late("no connection")),
+        };
         // Without it small requests wait for acknowledgements; a socket that refuses the option still works.
         let _ = stream.set_nodelay(true);
         let Some((connector, server_name)) = tls else {
             return Ok(Dialled { wire: Wire::Tcp(stream), http2: self.http2 });
         };
-        let stream = connector.connect(server_name.clone(), stream).await;
-        let stream = stream.map_err(|error| of_handshake(&error, server_name))?;
+        let stream = match timeout_at(until, connector.connect(server_name.clone(), stream)).await {
+            Ok(stream) => stream.map_err(|error| of_handshake(&error, server_name))?,
+            Err(_) => {
+                let Failure { message, .. } = self.late("it took the connection, and did not end the TLS handshake");
+                return Err(untold(FailureKind::Tls, message));
+            }
+        };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Dialled { wire: Wire::Tls(Box::new(stream)), http2 })
     }
+    fn late(&self, what: &str) -> Failure {
+        untold(FailureKind::Connect, format!("{what} within {:?}", self.connect_timeout))
+    }
     /// Requests fail one by one, each with its answer; the log says it once in a while.
-    fn say(&self, failure: &Failure) {
+    pub(super) fn say(&self, failure: &Failure) {
         let mut said_at = self.said_at.lock();
         if said_at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
             *said_at = Some(Instant::now());
