@@ -28,12 +28,12 @@ impl From<Failure> for Unanswered {
 }
 
 /// Sends, and waits for the head. A request is sent again only where not one byte of it was written, where the side says that
-/// it did nothing with it, or where it is a GET or HEAD without a body that met a connection which the side had closed
-/// meanwhile; and once at most.
+/// it did nothing with it (then the start of its body, which is kept for that, goes again), or where it is a GET or HEAD
+/// without a body that met a connection which the side had closed meanwhile; and once at most.
 pub(super) async fn send(
     pool: &Rc<Pool<ToSide>>,
     mut request: Request<ToSide>,
-    upload: Option<&UploadState>,
+    upload: Option<&Rc<UploadState>>,
     upgrade: bool,
     timeout: Duration,
 ) -> Result<Answered, Unanswered> {
@@ -41,11 +41,16 @@ pub(super) async fn send(
     if upgrade && lease.is_shared() {
         return Err(Unanswered::NoUpgrade);
     }
-    let bare = upload.is_none();
-    let safe = bare && matches!(*request.method(), Method::GET | Method::HEAD);
+    let safe = upload.is_none() && matches!(*request.method(), Method::GET | Method::HEAD);
+    // A side says what it has not done over HTTP/2 alone.
+    upload.filter(|_| lease.is_shared()).into_iter().for_each(|upload| upload.keep());
     loop {
-        let copy = (lease.is_shared() && bare || lease.is_reused() && safe).then(|| copy_of(&request));
-        let mut error = match within(lease.send(request), upload, timeout).await {
+        let copy = (lease.is_shared() || lease.is_reused() && safe).then(|| copy_of(&request));
+        let sent = within(lease.send(request), upload.map(|upload| &**upload), timeout).await;
+        if !matches!(sent, Ok(Err(_))) {
+            upload.into_iter().for_each(|upload| upload.let_go());
+        }
+        let mut error = match sent {
             Ok(Ok(response)) => {
                 lease.heard();
                 return Ok((response, lease));
@@ -56,10 +61,16 @@ pub(super) async fn send(
                 return Err(late.into());
             }
         };
-        let unsent = error.take_message();
-        let failure = lease.failure(error.error());
+        let (unsent, failure) = (error.take_message(), lease.failure(error.error()));
         let written = unsent.is_none();
-        let Some(next) = unsent.or(copy) else {
+        let next = unsent.or_else(|| {
+            let copy = copy?;
+            match upload {
+                None => Some(copy),
+                Some(upload) => upload.again().map(|body| copy.map(|_| body)),
+            }
+        });
+        let Some(next) = next else {
             return Err(failure.into());
         };
         lease = match lease.again(error.error(), !written, safe).await {

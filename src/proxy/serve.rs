@@ -64,7 +64,7 @@ pub(super) async fn serve(
     let live = worker.side(inbound.owned);
     prepare(worker, live, &mut parts, peer, &inbound, upgrade.is_some(), &body);
     let request = Request::from_parts(parts, body);
-    let sent = forward::send(&live.pool, request, upload.as_deref(), upgrade.is_some(), live.timeout).await;
+    let sent = forward::send(&live.pool, request, upload.as_ref(), upgrade.is_some(), live.timeout).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
     }

@@ -54,7 +54,10 @@ struct Idle<B> {
 pub struct Lease<B: Body + 'static> {
     pool: Rc<Pool<B>>,
     way: Way<B>,
+    /// How often the request on it has looked for a connection.
     attempts: u8,
+    /// It has been written before.
+    repeated: bool,
 }
 
 enum Way<B: Body + 'static> {
@@ -187,7 +190,7 @@ where
         Ok(Opened::One(Way::One { sender, epoch, reused: false }))
     }
     fn lease(self: &Rc<Self>, way: Way<B>) -> Lease<B> {
-        Lease { pool: self.clone(), way, attempts: 1 }
+        Lease { pool: self.clone(), way, attempts: 1, repeated: false }
     }
     /// Closes connections that lay idle too long.
     pub fn sweep(&self) {
@@ -248,12 +251,12 @@ where
         let shared = self.is_shared();
         let may = match unsent {
             true => (shared || self.is_reused()) && self.attempts < if shared { ATTEMPTS } else { 2 },
-            false => self.attempts == 1 && (safe && self.is_reused() || is_unprocessed(error)),
+            false => !self.repeated && (safe && self.is_reused() || is_unprocessed(error)),
         };
         if !may {
             return None;
         }
-        let (pool, attempts) = (self.pool.clone(), if unsent { self.attempts + 1 } else { ATTEMPTS });
+        let (pool, attempts, repeated) = (self.pool.clone(), self.attempts + 1, self.repeated || !unsent);
         let lease = match &self.way {
             Way::One { .. } => pool.connect().await,
             Way::Many(stream) => {
@@ -262,7 +265,7 @@ where
                 pool.checkout().await
             }
         };
-        Some(lease.map(|lease| Lease { attempts, ..lease }))
+        Some(lease.map(|lease| Lease { attempts, repeated, ..lease }))
     }
     /// The failure that this error is, where it ends the request. What is wrong with a certificate is said in the log too.
     pub fn failure(&self, error: &hyper::Error) -> Failure {

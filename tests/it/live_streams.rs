@@ -4,6 +4,7 @@ use crate::support::front::{Ca, Manner, TlsFront};
 use crate::support::multi::{Keeping, Multi, Reply};
 use crate::support::origin::{Fault, Origin, plain};
 use crate::support::tee::{Tee, adds_up, number};
+use crate::support::until;
 use http::Response;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -118,7 +119,7 @@ fn a_side_is_never_asked_more_at_once_than_it_allows() {
     assert_eq!(tee.client().get("/first").status, 200);
     let answers = at_once(&tee, 60, "GET");
     assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
-    assert!(primary.connections.load(SeqCst) <= 8, "{}", primary.connections.load(SeqCst));
+    assert_eq!(primary.connections.load(SeqCst), 8, "what one connection may not carry goes to another, up to a bound");
     assert!(primary.seen().len() == 61 && primary.most.load(SeqCst) <= 40);
 }
 
@@ -188,6 +189,9 @@ fn leaving() -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
                                 (0, _) => {
                                     let last = [1_u32.to_be_bytes(), 0_u32.to_be_bytes()].concat();
                                     stream.write_all(&[frame(7, 0, 0, &last), ok(1)].concat()).unwrap();
+                                    // Reads on to the end: what is left unread would reset the connection.
+                                    stream.shutdown(std::net::Shutdown::Write).unwrap();
+                                    _ = std::io::copy(&mut stream, &mut std::io::sink());
                                     return;
                                 }
                                 (_, id) => stream.write_all(&ok(id)).unwrap(),
@@ -204,7 +208,7 @@ fn leaving() -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
 
 #[test]
 fn what_a_leaving_side_has_not_done_is_asked_once_more_whatever_it_is() {
-    for method in ["GET", "DELETE"] {
+    for method in ["GET", "DELETE", "POST"] {
         let (address, taken) = leaving();
         let candidate = Origin::failing(Fault::Closed);
         let tee = tee(&at(&format!("http://{address}")), &at(&candidate.url()), "");
@@ -232,11 +236,42 @@ fn what_a_side_refuses_is_asked_once_more_and_what_it_breaks_off_never() {
     let candidate = Origin::answering(plain(b"same"));
     let tee = tee(&at(&primary.url()), &at(&candidate.url()), ALLOW_POST);
     let mut client = tee.client();
-    assert_eq!(client.request("DELETE", "/refused", "", b"").status, 200);
+    assert_eq!(client.request("POST", "/refused", "", b"all of it").status, 200);
     assert_eq!(client.request("DELETE", "/always", "", b"").status, 502);
     assert_eq!(client.request("POST", "/broken", "", b"x").status, 502);
     let paths: Vec<_> = primary.seen().iter().map(|asked| asked.parts.uri.path().to_owned()).collect();
     assert_eq!(paths, ["/refused", "/refused", "/always", "/always", "/broken"]);
+    assert_eq!(primary.seen()[1].body, b"all of it");
+}
+
+#[test]
+fn an_upload_that_is_refused_half_way_passes_again_from_its_start() {
+    let keeping = Keeping { refuse_early: 1, ..Keeping::default() };
+    let primary = Multi::start(keeping, |asked| async move { Reply::ok(&asked.body) });
+    let candidate = Multi::start(Keeping::default(), |asked| async move { Reply::ok(&asked.body) });
+    let tee = tee(&at(&primary.url()), &format!("http2 = true\n{}", at(&candidate.url())), ALLOW_POST);
+    let mut client = tee.client();
+    client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n6\r\nfirst \r\n");
+    until("the side has refused it", || (primary.refused.load(SeqCst) == 1).then_some(()));
+    client.send(b"4\r\nlast\r\n0\r\nX-Sum: 9\r\n\r\n");
+    let answer = client.answer(false).unwrap();
+    assert_eq!((answer.status, &*answer.body), (200, &b"first last"[..]));
+    assert_eq!(primary.seen()[0].trailers.as_ref().unwrap()["x-sum"], "9");
+    let ledger = tee.settled();
+    assert_eq!(number(&ledger, "judgements.match"), 1, "the copy is whole, and once: {ledger}");
+}
+
+#[test]
+fn an_upload_too_long_to_keep_is_not_sent_again() {
+    let keeping = Keeping { refuse_early: 1, ..Keeping::default() };
+    let primary = Multi::start(keeping, |asked| async move { Reply::ok(&asked.body) });
+    let candidate = Origin::answering(plain(b"same"));
+    let tee = tee(&at(&primary.url()), &at(&candidate.url()), ALLOW_POST);
+    let mut client = tee.client();
+    client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
+    client.send(&[b'x'; 100_000]);
+    assert_eq!(client.answer(false).unwrap().status, 502);
+    assert!(primary.seen().is_empty());
 }
 
 #[test]

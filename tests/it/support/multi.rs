@@ -43,6 +43,8 @@ pub(crate) struct Keeping {
     pub(crate) streams: Option<u32>,
     /// After so many requests a connection is left with GOAWAY; what came by then is answered.
     pub(crate) leave_after: Option<usize>,
+    /// So many requests are refused when the first of their body has come.
+    pub(crate) refuse_early: usize,
 }
 
 /// An upstream on a port of its own.
@@ -51,6 +53,8 @@ pub(crate) struct Multi {
     pub(crate) connections: Arc<AtomicUsize>,
     /// The most streams that were under way at once, over all connections.
     pub(crate) most: Arc<AtomicUsize>,
+    /// Requests refused early.
+    pub(crate) refused: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -59,6 +63,7 @@ struct Shared {
     seen: Arc<Mutex<Vec<Asked>>>,
     now: AtomicUsize,
     most: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
 }
 
 impl Multi {
@@ -71,6 +76,7 @@ impl Multi {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),
             most: Arc::default(),
+            refused: Arc::default(),
             seen: Arc::default(),
         };
         let shared = Arc::new(Shared {
@@ -78,6 +84,7 @@ impl Multi {
             seen: multi.seen.clone(),
             now: AtomicUsize::new(0),
             most: multi.most.clone(),
+            refused: multi.refused.clone(),
         });
         let connections = multi.connections.clone();
         in_background(async move {
@@ -114,16 +121,23 @@ async fn connection(stream: TcpStream, keeping: Keeping, shared: Arc<Shared>) {
         if keeping.leave_after == Some(taken) {
             connection.graceful_shutdown();
         }
-        tokio::spawn(stream_of(request, respond, shared.clone()));
+        tokio::spawn(stream_of(request, respond, keeping, shared.clone()));
     }
 }
 
 async fn stream_of(
     request: http::Request<h2::RecvStream>,
     mut respond: h2::server::SendResponse<Bytes>,
+    keeping: Keeping,
     shared: Arc<Shared>,
 ) {
     let (parts, mut incoming) = request.into_parts();
+    if keeping.refuse_early > shared.refused.load(SeqCst) {
+        let _ = incoming.data().await;
+        respond.send_reset(h2::Reason::REFUSED_STREAM);
+        shared.refused.fetch_add(1, SeqCst);
+        return;
+    }
     let mut asked = Asked { parts, body: Vec::new(), trailers: None };
     shared.most.fetch_max(shared.now.fetch_add(1, SeqCst) + 1, SeqCst);
     while let Some(data) = incoming.data().await {
