@@ -119,7 +119,8 @@ fn a_side_is_never_asked_more_at_once_than_it_allows() {
     assert_eq!(tee.client().get("/first").status, 200);
     let answers = at_once(&tee, 60, "GET");
     assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
-    assert_eq!(primary.connections.load(SeqCst), 8, "what one connection may not carry goes to another, up to a bound");
+    let connections = primary.connections.load(SeqCst);
+    assert!((2..=8).contains(&connections), "what one may not carry goes to another, up to a bound: {connections}");
     assert!(primary.seen().len() == 61 && primary.most.load(SeqCst) <= 40);
 }
 
