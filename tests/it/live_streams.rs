@@ -276,6 +276,58 @@ fn an_upload_too_long_to_keep_is_not_sent_again() {
 }
 
 #[test]
+fn a_connection_that_is_dead_takes_no_further_request_and_one_that_lives_does() {
+    let primary = Multi::start(Keeping::default(), |asked| async move {
+        if asked.parts.uri.path() == "/hang" {
+            std::future::pending::<()>().await;
+        }
+        Reply::ok(b"same")
+    });
+    let candidate = Origin::answering(plain(b"same"));
+    let tee = tee(&format!("timeout = \"400ms\"\n{}", at(&primary.url())), &at(&candidate.url()), "");
+    let mut client = tee.client();
+    assert_eq!(client.get("/hang").status, 504);
+    assert_eq!(client.get("/a").status, 200);
+    assert_eq!(primary.connections.load(SeqCst), 2, "nobody had heard anything on the first");
+    let mut waiting = tee.client();
+    waiting.send(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+    until("the hanging request has come", || (primary.seen().len() == 3).then_some(()));
+    assert_eq!(client.get("/b").status, 200);
+    assert_eq!(waiting.answer(false).unwrap().status, 504);
+    assert_eq!(client.get("/c").status, 200);
+    assert_eq!(primary.connections.load(SeqCst), 2, "somebody else had an answer meanwhile");
+}
+
+#[test]
+fn a_cut_answer_is_cut_and_heads_and_empty_answers_end() {
+    let primary = Multi::start(Keeping::default(), |asked| async move {
+        let mut response = Response::new(Vec::new());
+        match asked.parts.uri.path() {
+            "/cut" => return Reply::Cut,
+            "/none" => *response.status_mut() = http::StatusCode::NO_CONTENT,
+            "/head" => _ = response.headers_mut().insert("content-length", 4.into()),
+            _ => *response.body_mut() = asked.body,
+        }
+        Reply::Answer(response, Vec::new())
+    });
+    let candidate = Multi::answering(b"");
+    let tee = tee(&at(&primary.url()), &format!("http2 = true\n{}", at(&candidate.url())), "");
+    let mut client = tee.client();
+    client.send(b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.answer(false).is_err(), "a cut answer never looks whole");
+    let mut client = tee.client();
+    assert_eq!(client.request("HEAD", "/head", "", b"").header("content-length"), Some("4"));
+    assert_eq!(client.get("/none").status, 204);
+    client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert!(client.head().unwrap().starts_with("HTTP/1.1 100"));
+    client.send(b"hello");
+    assert_eq!(client.answer(false).unwrap().body, b"hello");
+    let ledger = tee.settled();
+    adds_up(&ledger);
+    assert_eq!(number(&ledger, "inconclusive.primary_aborted"), 1, "{ledger}");
+}
+
+#[test]
 fn over_tls_it_is_spoken_where_the_side_offers_it() {
     let (ca, multi, single) = (Ca::new(), Multi::answering(b"same"), Origin::answering(plain(b"same")));
     let signed = ca.sign(&["localhost"]);

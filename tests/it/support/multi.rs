@@ -25,6 +25,8 @@ pub(crate) enum Reply {
     Refuse,
     /// `CANCEL`: who knows what was done.
     Break,
+    /// A head and some of a body, and then `INTERNAL_ERROR`.
+    Cut,
 }
 
 impl Reply {
@@ -155,6 +157,13 @@ async fn stream_of(
     match reply {
         Reply::Refuse => respond.send_reset(h2::Reason::REFUSED_STREAM),
         Reply::Break => respond.send_reset(h2::Reason::CANCEL),
+        Reply::Cut => {
+            let Ok(mut stream) = respond.send_response(Response::new(()), false) else { return };
+            // The tee may have left.
+            let _ = stream.send_data(Bytes::from_static(b"half"), false);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+        }
         Reply::Answer(response, trailers) => {
             let (parts, body) = response.into_parts();
             let Ok(mut stream) = respond.send_response(Response::from_parts(parts, ()), false) else { return };
