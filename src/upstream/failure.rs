@@ -101,6 +101,9 @@ fn of_tls(error: &rustls::Error, name: Option<&ServerName<'_>>) -> String {
         rustls::Error::AlertReceived(Alert::UnrecognisedName) => {
             "it serves no such name: name in `server_name` one that it serves".to_owned()
         }
+        rustls::Error::AlertReceived(Alert::NoApplicationProtocol) => {
+            "it speaks none of the protocols that were offered: try the other value of `http2`".to_owned()
+        }
         rustls::Error::InvalidMessage(_) => "it does not speak TLS on this port: ask it over http".to_owned(),
         other => format!("TLS: {other}"),
     }

@@ -77,7 +77,9 @@ fn a_certificate_that_is_not_trusted_is_a_502_and_says_what_to_do() {
     // The system takes the connection, and nobody says anything on it.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_url = format!("https://{}", silent.local_addr().unwrap());
+    let modern = TlsFront::start(origin.address, &signed, &Manner { alpn: &["h2"], ..Manner::default() });
     let wrong = [
+        (over_tls(&modern, &ca, ""), "try the other value of `http2`"),
         (over_tls(&front, &other, ""), "name its CA in `ca`"),
         (over_tls(&elsewhere, &ca, ""), "not for `localhost`: name in `server_name`"),
         (format!("url = \"{plain_url}\"\nca = \"{}\"", ca.file().display()), "does not speak TLS on this port"),

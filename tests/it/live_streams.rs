@@ -358,6 +358,21 @@ fn an_upgrade_is_refused_with_the_reason_and_a_side_without_http_2_says_so() {
 }
 
 #[test]
+fn no_fault_of_a_candidate_asked_over_http_2_reaches_a_client() {
+    let primary = Multi::answering(b"same");
+    for fault in Fault::ALL {
+        let candidate = Origin::failing(fault);
+        let table = format!("http2 = true\ntimeout = \"500ms\"\n{}", at(&candidate.url()));
+        let tee = tee(&at(&primary.url()), &table, "");
+        let mut client = tee.client();
+        (0..5).for_each(|_| assert_eq!(client.get("/a").body, b"same", "{fault:?}"));
+        let ledger = tee.settled();
+        adds_up(&ledger);
+        assert_eq!(number(&ledger, "judgements.mismatch"), 5, "{fault:?}: {ledger}");
+    }
+}
+
+#[test]
 fn a_slow_reader_holds_up_neither_the_side_nor_another_reader() {
     const SIZE: usize = 8 << 20;
     let primary = Multi::start(Keeping::default(), |asked| async move {
