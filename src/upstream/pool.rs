@@ -85,12 +85,14 @@ where
         Rc::new(Pool { reach, dialect, idle: RefCell::default(), mux })
     }
     /// An idle connection, or a new one; where many requests share one, a place on it.
+    ///
+    /// What is seldom is boxed: each request would else carry room for a TLS handshake.
     pub async fn checkout(self: &Rc<Self>) -> Result<Lease<B>, Failure> {
         match &self.mux {
-            Some(mux) if !mux.plain.get() => self.place(mux).await,
+            Some(mux) if !mux.plain.get() => Box::pin(self.place(mux)).await,
             _ => match self.take_idle().await {
                 Some(lease) => Ok(lease),
-                None => self.connect().await,
+                None => Box::pin(self.connect()).await,
             },
         }
     }
@@ -258,7 +260,7 @@ where
         }
         let (pool, attempts, repeated) = (self.pool.clone(), self.attempts + 1, self.repeated || !unsent);
         let lease = match &self.way {
-            Way::One { .. } => pool.connect().await,
+            Way::One { .. } => Box::pin(pool.connect()).await,
             Way::Many(stream) => {
                 stream.retire();
                 drop(self);
@@ -296,5 +298,28 @@ where
         if !sender.is_closed() && idle.len() < IDLE_CONNECTIONS && epoch == self.pool.reach.epoch() {
             idle.push(Idle { sender, epoch, since: Instant::now() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Endpoint, Upstream};
+
+    #[test]
+    fn a_request_carries_no_room_for_what_is_seldom() {
+        let upstream = Upstream {
+            endpoint: Endpoint::Tcp { host: "127.0.0.1".into(), port: 1, tls: None },
+            authority: "127.0.0.1:1".into(),
+            http2: false,
+            base_path: String::new(),
+            timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            version_header: None,
+        };
+        let dialect = Dialect { preserve_case: false, buffer: 1 << 16 };
+        let pool: Rc<Pool<http_body_util::Empty<Bytes>>> = Pool::new(Reach::new("primary", &upstream), dialect);
+        let size = std::mem::size_of_val(&pool.checkout());
+        assert!(size <= 256, "{size} bytes are moved for each request");
     }
 }

@@ -1,6 +1,6 @@
 //! Sides that are asked over HTTP/2: many requests on few connections, trailers, and connections that leave.
 
-use crate::support::front::{Ca, Manner, TlsFront};
+use crate::support::front::{Ca, Manner, TlsFront, socket};
 use crate::support::multi::{Keeping, Multi, Reply};
 use crate::support::origin::{Fault, Origin, plain};
 use crate::support::tee::{Tee, adds_up, number};
@@ -342,6 +342,17 @@ fn over_tls_it_is_spoken_where_the_side_offers_it() {
     assert_eq!(number(&ledger, "judgements.match"), 5, "{ledger}");
     assert_eq!(multi.seen()[0].parts.uri.scheme_str(), Some("https"));
     assert_eq!((multi.connections.load(SeqCst), multi.seen().len(), single.count()), (1, 5, 5));
+}
+
+#[test]
+fn it_is_spoken_over_a_socket() {
+    let (multi, candidate) = (Multi::answering(b"same"), Origin::answering(plain(b"same")));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.sock");
+    socket(&path, multi.address);
+    let tee = tee(&at(&format!("unix:{}", path.display())), &at(&candidate.url()), "");
+    assert_eq!(tee.client().get("/a").body, b"same");
+    assert_eq!(multi.seen()[0].parts.uri.authority().unwrap().as_str(), "shop.example");
 }
 
 #[test]
