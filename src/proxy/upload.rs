@@ -34,9 +34,26 @@ pub(super) struct Upload {
     incoming: Option<Incoming>,
     raw: RawHead,
     state: Rc<UploadState>,
-    /// What has passed before and passes once more, to a side that has done nothing with it.
-    replay: VecDeque<Bytes>,
+    /// What passes once more first. Boxed, since it is seldom there and every request is moved with room for it.
+    replay: Option<Box<Replay>>,
+}
+
+/// What has passed before, to a side that has done nothing with it.
+#[derive(Default)]
+struct Replay {
+    frames: VecDeque<Bytes>,
+    length: usize,
     trailers: Option<HeaderMap>,
+}
+
+impl Replay {
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        let data = self.frames.pop_front().inspect(|data| self.length -= data.len());
+        data.map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers))
+    }
+    fn is_over(&self) -> bool {
+        self.frames.is_empty() && self.trailers.is_none()
+    }
 }
 
 /// What is known of an upload, for whoever waits for the answer to it.
@@ -52,9 +69,7 @@ pub(super) struct UploadState {
 /// The start of a body that has passed, and what is left of it.
 #[derive(Default)]
 struct Rewind {
-    passed: VecDeque<Bytes>,
-    length: usize,
-    trailers: Option<HeaderMap>,
+    passed: Box<Replay>,
     rest: Option<(Incoming, RawHead)>,
 }
 
@@ -107,9 +122,9 @@ impl UploadState {
     /// The whole body once more; `None` where too much of it has passed, or it is on its way still.
     pub(super) fn again(self: &Rc<Self>) -> Option<ToSide> {
         let rewind = self.rewind.borrow_mut().take()?;
-        let Rewind { passed, trailers, rest, .. } = *rewind;
-        let (incoming, raw) = rest.filter(|_| self.client_fault.get().is_none())?;
-        Some(ToSide::Upload(Upload { incoming: Some(incoming), raw, state: self.clone(), replay: passed, trailers }))
+        let (incoming, raw) = rewind.rest.filter(|_| self.client_fault.get().is_none())?;
+        let (incoming, replay) = (Some(incoming), Some(rewind.passed));
+        Some(ToSide::Upload(Upload { incoming, raw, state: self.clone(), replay }))
     }
     /// Copies it from now on; `held` where its whole length is in the permit already.
     pub(super) fn copy_into(&self, capture: Capture, permit: &Permit, held: bool) {
@@ -143,10 +158,10 @@ impl UploadState {
         self.moved_at.set(Instant::now());
         let mut slot = self.rewind.borrow_mut();
         if let Some(rewind) = &mut *slot {
-            rewind.length += data.len();
-            rewind.passed.push_back(data.clone());
+            rewind.passed.length += data.len();
+            rewind.passed.frames.push_back(data.clone());
         }
-        if slot.as_ref().is_some_and(|rewind| rewind.length > REWIND) {
+        if slot.as_ref().is_some_and(|rewind| rewind.passed.length > REWIND) {
             *slot = None;
         }
         drop(slot);
@@ -184,7 +199,7 @@ impl ToSide {
         }
         let state = UploadState::new();
         let (incoming, raw) = (Some(incoming), raw.clone());
-        let upload = Upload { incoming, raw, state: state.clone(), replay: VecDeque::new(), trailers: None };
+        let upload = Upload { incoming, raw, state: state.clone(), replay: None };
         (ToSide::Upload(upload), Some(state))
     }
 }
@@ -196,11 +211,8 @@ impl Body for ToSide {
         let ToSide::Upload(upload) = self.get_mut() else {
             return Poll::Ready(None);
         };
-        if let Some(data) = upload.replay.pop_front() {
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        if let Some(trailers) = upload.trailers.take() {
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        if let Some(frame) = upload.replay.as_mut().and_then(|replay| replay.next()) {
+            return Poll::Ready(Some(Ok(frame)));
         }
         let Some(incoming) = &mut upload.incoming else {
             return Poll::Ready(None);
@@ -214,7 +226,7 @@ impl Body for ToSide {
             Some(Ok(frame)) => {
                 frame.data_ref().into_iter().for_each(|data| upload.state.pass(data));
                 if let (Some(trailers), Some(rewind)) = (frame.trailers_ref(), &mut *upload.state.rewind.borrow_mut()) {
-                    rewind.trailers = Some(trailers.clone());
+                    rewind.passed.trailers = Some(trailers.clone());
                 }
                 if incoming.is_end_stream() || frame.is_trailers() {
                     upload.state.complete.set(true);
@@ -230,7 +242,7 @@ impl Body for ToSide {
             ToSide::Empty => true,
             ToSide::Upload(upload) => {
                 let over = upload.incoming.as_ref().is_none_or(Incoming::is_end_stream);
-                over && upload.replay.is_empty() && upload.trailers.is_none()
+                over && upload.replay.as_ref().is_none_or(|replay| replay.is_over())
             }
         }
     }
@@ -239,8 +251,10 @@ impl Body for ToSide {
             ToSide::Empty => SizeHint::with_exact(0),
             ToSide::Upload(upload) => {
                 let rest = upload.incoming.as_ref().map(Incoming::size_hint).unwrap_or_default();
-                let again: u64 = upload.replay.iter().map(|data| data.len() as u64).sum();
-                let mut hint = SizeHint::new();
+                let Some(replay) = &upload.replay else {
+                    return rest;
+                };
+                let (again, mut hint) = (replay.length as u64, SizeHint::new());
                 hint.set_lower(rest.lower() + again);
                 rest.upper().into_iter().for_each(|upper| hint.set_upper(upper + again));
                 hint
