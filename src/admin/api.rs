@@ -78,7 +78,10 @@ pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Res
         Err(wrong @ NotFound::Many(..)) => return error(StatusCode::CONFLICT, wrong.to_string()),
     };
     match shared.control.store().exemplars(record.id) {
-        Ok(exemplars) => json(StatusCode::OK, &build::show(record, &exemplars, &Sides::of(&shared.config))),
+        Ok(exemplars) => json(
+            StatusCode::OK,
+            &build::show(record, &exemplars, &Sides::of(&shared.config), &shared.control.store().suppression()),
+        ),
         Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     }
 }

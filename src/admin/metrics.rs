@@ -76,6 +76,10 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
     sessions(&mut page, health);
     ids(&mut page, health);
+    if let Some(pairs) = &health.pairs {
+        let help = "What became of mirrored exchanges as evidence of noise.";
+        page.many(("paritee_secondary_total", "counter", help), "outcome", pairs.iter().copied());
+    }
     page.one("paritee_mirroring", "gauge", "1 when mirroring is switched on.", u8::from(health.mirroring));
     let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
     let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
@@ -125,6 +129,7 @@ fn ids(page: &mut Page, health: &Health) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::PairOutcome;
 
     #[test]
     fn every_line_reads_and_every_reason_is_there() {
@@ -143,6 +148,7 @@ mod tests {
             uptime_s: 5,
             sessions: Some(Default::default()),
             ids: Some(Default::default()),
+            pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
             store_failing: None,
         };
         let text = text(&ledger, &health, &[1, 0, 0, 0]);
@@ -150,6 +156,7 @@ mod tests {
         assert!(text.contains("paritee_requests_received_total 3\n"));
         assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
         assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
+        assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
         assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
         for reason in NotMirrored::ALL {
             assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));

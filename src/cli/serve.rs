@@ -226,6 +226,8 @@ fn told(side: &Upstream) -> String {
 fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
     let candidate = config.candidate.as_ref().map_or_else(|| "none: it only proxies".to_owned(), told);
     let admin = admin.map_or_else(|| "no admin API".to_owned(), |admin| format!("admin on {admin}"));
-    say(&format!("listening on {address} (primary {}, candidate {candidate}), {admin}", told(&config.primary)));
+    let secondary = config.secondary.as_ref().map_or_else(String::new, |side| format!(", secondary {}", told(side)));
+    let primary = told(&config.primary);
+    say(&format!("listening on {address} (primary {primary}, candidate {candidate}{secondary}), {admin}"));
     config.warnings.iter().for_each(|warning| say(warning));
 }

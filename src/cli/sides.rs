@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::io::Read;
 use std::path::Path;
 
-/// Longer files are refused: the judge would call them too large.
+/// Longer files are not read to their end: the judge would call them too large, and that is inconclusive, no bad usage.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// What both files answer; `-` is standard input, for one of them. `content_type` is that of bare bodies: without it their
@@ -61,7 +61,10 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
         }
     };
     match bytes.len() as u64 > MOST_BYTES {
-        true => Err(Failure::usage(format!("{} is larger than 64 MiB", path.display()))),
+        true => {
+            let message = format!("{}: inconclusive (too_large): more than the 64 MiB that are judged", path.display());
+            Err(Failure::inconclusive(message))
+        }
         false => Ok(bytes),
     }
 }

@@ -95,7 +95,8 @@ impl Source {
             Source::AtRest(store) => {
                 let records = store.signatures()?;
                 let record = build::find(&records, prefix).map_err(|error| Failure::usage(error.to_string()))?;
-                Ok(build::show(record, &store.exemplars(record.id)?, &Sides::named(store.sides())))
+                let (exemplars, sides) = (store.exemplars(record.id)?, Sides::named(store.sides()));
+                Ok(build::show(record, &exemplars, &sides, &store.figures().suppression))
             }
             Source::Running(client) => read(client.get(&format!("/api/signatures/{prefix}"))),
         }

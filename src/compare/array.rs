@@ -5,6 +5,7 @@
 
 use super::by_hash::{ByHash, by_hash};
 use super::identity;
+use super::order;
 use super::under_rules::Places;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{Document, NodeId};
@@ -54,20 +55,22 @@ impl Walk<'_, '_> {
     /// Aligns what is left of two arrays.
     fn align_left(&mut self, task: &Task, (mine, theirs): (&[NodeId], &[NodeId]), places: &Places<'_>) -> Aligned {
         let (primary, candidate) = (self.primary, self.candidate);
-        let identity = identity::align((primary, mine), (candidate, theirs));
-        // Rules know nothing of this identity: then nothing that they make of the elements could pair them otherwise.
+        // Where rules know nothing of an identity, nothing that they make of the elements could pair them otherwise.
+        let identity = identity::align((primary, mine), (candidate, theirs), |name| self.is_untouched(task, name));
         let mut aligned = match identity {
-            Some((name, aligned)) if self.is_untouched(task, name) => aligned,
-            identity if self.walker.below(task.here) => {
-                self.align_under_rules(task, (mine, theirs), places, identity.is_some())
+            Some(aligned) => aligned,
+            None if self.walker.below(task.here) => {
+                // one that rules know is still a better guess than none
+                let identified = identity::align((primary, mine), (candidate, theirs), |_| true).is_some();
+                self.align_under_rules(task, (mine, theirs), places, identified)
             }
-            identity => {
+            None => {
                 let keys = |document: &Document<'_>, nodes: &[NodeId]| -> Vec<u128> {
                     nodes.iter().map(|node| document.hash(*node)).collect()
                 };
                 let (keys_p, keys_c) = (&keys(primary, mine), &keys(candidate, theirs));
                 let mut middle = Middle { primary, candidate, mine, theirs, keys_p, keys_c, approximate: false };
-                let aligned = middle.align(identity.map(|(_, aligned)| aligned));
+                let aligned = middle.align(None);
                 self.approximate |= middle.approximate && self.probing == 0;
                 aligned
             }
@@ -100,10 +103,12 @@ pub(super) fn align_as_received(
     if needs_no_keys(mine, theirs) {
         return Received { head, mine: mine.len(), pairs: zip(0..mine.len(), 0..theirs.len(), head) };
     }
-    let keys = |document: &Document<'_>, nodes: &[NodeId]| nodes.iter().map(|node| document.hash(*node)).collect();
-    let (keys_p, keys_c): (Vec<u128>, Vec<u128>) = (keys(primary, mine), keys(candidate, theirs));
-    let mut middle = Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
-    let mut aligned = middle.align(identity::align((primary, mine), (candidate, theirs)).map(|(_, aligned)| aligned));
+    let identity = identity::align((primary, mine), (candidate, theirs), |_| true);
+    let mut aligned = identity.unwrap_or_else(|| {
+        let keys = |document: &Document<'_>, nodes: &[NodeId]| nodes.iter().map(|node| document.hash(*node)).collect();
+        let (keys_p, keys_c): (Vec<u128>, Vec<u128>) = (keys(primary, mine), keys(candidate, theirs));
+        Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false }.align(None)
+    });
     aligned.shift(head);
     Received { head, mine: mine.len(), pairs: aligned.pairs }
 }
@@ -157,16 +162,14 @@ pub(super) struct Middle<'m, 'd> {
 }
 
 impl Middle<'_, '_> {
+    /// The same elements in another order, else by this identity, else by what is equal.
     pub(super) fn align(&mut self, identity: Option<Aligned>) -> Aligned {
         if let Some(pairs) = self.permutation() {
             // equal under the rules in the same order: no element moved
             let reordered = pairs.iter().any(|(a, b, _)| a != b);
             return Aligned { pairs, reordered };
         }
-        if let Some(aligned) = identity {
-            return aligned;
-        }
-        Aligned { pairs: self.by_anchors(), reordered: false }
+        identity.unwrap_or_else(|| Aligned { pairs: self.by_anchors(), reordered: false })
     }
 
     /// The pairs where both sides hold the same elements, in whatever order.
@@ -202,16 +205,7 @@ impl Middle<'_, '_> {
     }
 
     fn swapped(&self) -> bool {
-        let text = |document: &Document<'_>, nodes: &[NodeId]| match (nodes.first(), nodes.last()) {
-            (Some(first), Some(last)) => {
-                let (from, to) = (document.span(*first).start, document.span(*last).end);
-                document.between(from, to).to_string()
-            }
-            _ => String::new(),
-        };
-        let lengths = self.mine.len().cmp(&self.theirs.len());
-        let order = lengths.then_with(|| text(self.primary, self.mine).cmp(&text(self.candidate, self.theirs)));
-        order == std::cmp::Ordering::Greater
+        order::of_lists((self.primary, self.mine), (self.candidate, self.theirs)) == std::cmp::Ordering::Greater
     }
 
     fn anchored(&mut self) -> Vec<Pair> {

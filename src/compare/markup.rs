@@ -2,6 +2,7 @@
 //!
 //! An element is an object whose first array is its content (`document::tree`); its name is that member's.
 
+use super::alike::TABLE;
 use super::array::{Middle, zip};
 use super::place::general_pointer;
 use super::walk::{Pair, Walk};
@@ -37,7 +38,7 @@ pub(super) fn renamed_class(primary: (&Document<'_>, NodeId), candidate: (&Docum
 }
 
 /// The member that holds an element's children; of an instruction its only one.
-fn element(document: &Document<'_>, node: NodeId) -> Option<NodeId> {
+pub(super) fn element(document: &Document<'_>, node: NodeId) -> Option<NodeId> {
     let mut children = document.children(node);
     let first = document.children(node).next();
     children.find(|child| document.kind(*child) == NodeKind::Array).or(first)
@@ -53,10 +54,12 @@ enum Alike {
 }
 
 impl Middle<'_, '_> {
-    /// Pairs what is left of a gap in which nothing is equal: elements of one name and the same attributes, then elements of
-    /// one name, then by position.
+    /// Pairs what is left of a gap in which nothing is equal: by likeness; where that would be too much, markup elements of one
+    /// name and the same attributes, then elements of one name, then by position.
     pub(super) fn pair_alike(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
-        if self.primary.is_markup() && self.candidate.is_markup() {
+        if p.len().saturating_mul(c.len()) <= TABLE {
+            self.pair_by_likeness(p, c, pairs);
+        } else if self.primary.is_markup() && self.candidate.is_markup() {
             self.pair(p, c, pairs, Alike::Attributes);
         } else {
             pairs.extend(zip(p, c, 0));

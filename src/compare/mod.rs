@@ -1,5 +1,6 @@
 //! Aligns two answers and says where they disagree: status, headers, body trees.
 
+mod alike;
 mod array;
 mod by_hash;
 mod claim;
@@ -9,8 +10,10 @@ mod findings;
 mod headers;
 mod identity;
 mod markup;
+mod matching;
 mod multiset;
 mod normal;
+mod order;
 mod patch;
 mod place;
 mod plain;

@@ -1,45 +1,42 @@
 //! Arrays whose order does not count: by content (`unordered`, `set`) or by key.
 //!
-//! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes, nor transitive:
-//! then elements are matched by augmenting paths over pairs that are asked under the rules, and pairs that cancelled may be
-//! matched anew (`[1.0, 1.4]` and `[1.4, 1.8]` within 0.5 are one multiset).
+//! Equal elements cancel by hash. Where value rules act inside, equality is no longer a matter of hashes: then elements are
+//! matched under the rules (`matching`).
 
 use super::by_hash::{ByHash, by_hash};
+use super::matching::MATCHING;
 use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{NodeId, NodeKind};
-use crate::rules::{Here, RuleId};
+use crate::rules::{Down, Here, Pick, RuleId, Walker};
 use std::collections::HashMap;
 
-/// Elements of one side that may take part in a matching by rules.
-const MATCHING: usize = 256;
 /// Elements left over on one side that are still paired by likeness, for telling what changed in them.
 const LIKENESS: usize = 64;
-/// How deep matchings by rules may nest in one another.
-const NESTED: u32 = 8;
 
 /// The elements of two arrays, by position.
-struct Group<'m> {
-    mine: &'m [NodeId],
-    theirs: &'m [NodeId],
-    p: Vec<usize>,
-    c: Vec<usize>,
-    here: Here,
+pub(super) struct Group<'m> {
+    pub(super) mine: &'m [NodeId],
+    pub(super) theirs: &'m [NodeId],
+    pub(super) p: Vec<usize>,
+    pub(super) c: Vec<usize>,
+    pub(super) here: Here,
     /// An element that is there once more is the same set.
-    set: bool,
+    pub(super) set: bool,
 }
 
 /// What belongs together, by position, and what is left over on each side.
-struct Matched {
-    pairs: Vec<(usize, usize)>,
-    rest_p: Vec<usize>,
-    rest_c: Vec<usize>,
+#[derive(Default)]
+pub(super) struct Matched {
+    pub(super) pairs: Vec<(usize, usize)>,
+    pub(super) rest_p: Vec<usize>,
+    pub(super) rest_c: Vec<usize>,
 }
 
 impl Walk<'_, '_> {
     pub(super) fn match_any_order(&mut self, task: &Task, rule: RuleId, mine: &[NodeId], theirs: &[NodeId]) -> Aligned {
         let mut pairs: Vec<Pair> = Vec::new();
         let mut again = false;
-        for (p, c, detail) in self.groups(rule, mine, theirs) {
+        for (p, c, detail) in self.groups(task.here, rule, mine, theirs) {
             if detail.is_none() && p.len() <= 1 && c.len() <= 1 && self.rules.is_key(rule) {
                 pairs.push((p.first().copied(), c.first().copied(), None));
                 continue;
@@ -51,15 +48,16 @@ impl Walk<'_, '_> {
         pairs.sort_by_key(|(p, c, _)| (p.unwrap_or(usize::MAX), c.unwrap_or(usize::MAX)));
         let matched: Vec<usize> = pairs.iter().filter(|pair| pair.0.is_some()).filter_map(|pair| pair.1).collect();
         let moved = matched.windows(2).any(|two| matches!(two, [a, b] if a > b));
-        if (moved || again) && self.probing == 0 {
-            self.tallies.hit(rule, 0);
+        if moved || again {
+            self.hit(rule, 0);
         }
         Aligned { pairs, reordered: false }
     }
 
     /// Under `key` the elements of each key, and those without one; else all in one group.
     fn groups(
-        &self,
+        &mut self,
+        here: Here,
         rule: RuleId,
         mine: &[NodeId],
         theirs: &[NodeId],
@@ -69,10 +67,11 @@ impl Walk<'_, '_> {
         }
         let mut at: HashMap<Option<Vec<u128>>, usize> = HashMap::new();
         let mut groups: Vec<(Vec<usize>, Vec<usize>, Option<&'static str>)> = Vec::new();
-        let sides = [(self.primary, mine), (self.candidate, theirs)];
-        for (side, (document, nodes)) in sides.into_iter().enumerate() {
+        let lengths = (mine.len(), theirs.len());
+        for (side, nodes) in [mine, theirs].into_iter().enumerate() {
             for (position, node) in nodes.iter().enumerate() {
-                let key = self.rules.key(rule, document, *node).flatten();
+                let element = self.element_here(here, position, lengths, side == 0);
+                let key = self.key(rule, side == 0, *node, element);
                 let detail = key.is_none().then_some(NO_KEY);
                 let at = *at.entry(key).or_insert(groups.len());
                 if at == groups.len() {
@@ -89,6 +88,42 @@ impl Walk<'_, '_> {
             }
         }
         groups
+    }
+
+    /// An element's key: of each part what the rules leave of it there. `None` without one.
+    fn key(&mut self, rule: RuleId, primary: bool, element: NodeId, here: Here) -> Option<Vec<u128>> {
+        let document = if primary { self.primary } else { self.candidate };
+        if here == Walker::NOWHERE {
+            return self.rules.key(rule, document, element).flatten();
+        }
+        let rules = self.rules;
+        let mut key = Vec::new();
+        for picks in rules.key_parts(rule) {
+            let (mut node, mut at) = (element, here);
+            for pick in picks {
+                let acting = self.walker.acting(at);
+                let (below, step) = match pick {
+                    Pick::Name(name) => {
+                        let renamed =
+                            rules.renamed(&acting).filter(|(_, rename)| !primary && rename.from.as_bytes() == name);
+                        let theirs = renamed.map_or(name.as_slice(), |(_, rename)| rename.to.as_bytes());
+                        (document.member(node, theirs).or_else(|| document.member(node, name)), Down::Name(name))
+                    }
+                    Pick::Index(index) => {
+                        let length = document.children(node).count();
+                        let from_start = if *index < 0 { *index + length as i64 } else { *index };
+                        (document.element(node, *index), Down::Index { at: from_start.max(0) as usize, length })
+                    }
+                    Pick::Wild => (None, Down::Name(b"")),
+                };
+                (node, at) = (below?, self.walker.down(at, step));
+            }
+            if document.kind(node) == NodeKind::Null {
+                return None;
+            }
+            key.push(self.normal_hash(primary, node, at).0);
+        }
+        Some(key)
     }
 
     /// Adds the pairs of a group, and says whether elements were left out since a set has them already.
@@ -123,6 +158,7 @@ impl Walk<'_, '_> {
             if !rest_p.is_empty() || !rest_c.is_empty() {
                 self.differs();
             }
+            self.must_be_walked();
             return again;
         }
         pairs.extend(matched.into_iter().map(|(p, c)| (Some(p), Some(c), None)));
@@ -165,106 +201,6 @@ impl Walk<'_, '_> {
             keys.insert(*at, key);
         }
         (keys, any)
-    }
-
-    /// A maximum matching over pairs that are equal under the rules, begun with what cancelled (Kuhn's algorithm).
-    fn match_by_rules(
-        &mut self,
-        group: &Group<'_>,
-        (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
-        begun: Matched,
-    ) -> Matched {
-        let Matched { pairs: cancelled, rest_p, rest_c } = begun;
-        // where all fit, all take part; else only what is left over
-        let whole = group.p.len() <= MATCHING && group.c.len() <= MATCHING;
-        let (mut p, mut c) = if whole { (group.p.clone(), group.c.clone()) } else { (rest_p, rest_c) };
-        let kept = if whole { Vec::new() } else { cancelled.clone() };
-        let (over_p, over_c) = (p.split_off(p.len().min(MATCHING)), c.split_off(c.len().min(MATCHING)));
-        let mut of_c: Vec<Option<usize>> = vec![None; c.len()];
-        let mut free: Vec<usize> = (0..p.len()).collect();
-        if whole {
-            for (a, b) in &cancelled {
-                let (Some(i), Some(j)) = (p.iter().position(|x| x == a), c.iter().position(|x| x == b)) else {
-                    continue;
-                };
-                of_c[j] = Some(i);
-                free.retain(|other| *other != i);
-            }
-        }
-        let mut known: HashMap<(usize, usize), bool> = HashMap::new();
-        for i in free {
-            let mut seen = vec![false; c.len()];
-            self.augment(i, &mut seen, &mut of_c, &mut |walk, i, j| {
-                *known.entry((i, j)).or_insert_with(|| walk.equal_under_rules(group, (keys_p, keys_c), p[i], c[j]))
-            });
-        }
-        let mut matched = kept;
-        let mut used = vec![false; p.len()];
-        let mut rest_c = over_c;
-        for (j, i) in of_c.iter().enumerate() {
-            match i {
-                Some(i) => {
-                    used[*i] = true;
-                    matched.push((p[*i], c[j]));
-                }
-                None => rest_c.push(c[j]),
-            }
-        }
-        let mut rest_p: Vec<usize> = (0..p.len()).filter(|i| !used[*i]).map(|i| p[i]).collect();
-        rest_p.extend(over_p);
-        rest_p.sort_unstable();
-        rest_c.sort_unstable();
-        if !whole && !rest_p.is_empty() && !rest_c.is_empty() && self.probing == 0 {
-            self.approximate = true;
-        }
-        Matched { pairs: matched, rest_p, rest_c }
-    }
-
-    /// Finds a place for one element, moving others; at most [`MATCHING`] calls deep.
-    fn augment(
-        &mut self,
-        i: usize,
-        seen: &mut [bool],
-        of_c: &mut [Option<usize>],
-        equal: &mut impl FnMut(&mut Self, usize, usize) -> bool,
-    ) -> bool {
-        for j in 0..of_c.len() {
-            if seen[j] || !equal(self, i, j) {
-                continue;
-            }
-            seen[j] = true;
-            let free = match of_c[j] {
-                None => true,
-                Some(other) => self.augment(other, seen, of_c, equal),
-            };
-            if free {
-                of_c[j] = Some(i);
-                return true;
-            }
-        }
-        false
-    }
-
-    fn equal_under_rules(
-        &mut self,
-        group: &Group<'_>,
-        (keys_p, keys_c): (&HashMap<usize, u128>, &HashMap<usize, u128>),
-        p: usize,
-        c: usize,
-    ) -> bool {
-        let (Some(a), Some(b)) = (group.mine.get(p), group.theirs.get(c)) else { return false };
-        if self.primary.hash(*a) == self.candidate.hash(*b) {
-            return true;
-        }
-        if keys_p.get(&p) != keys_c.get(&c) {
-            return false;
-        }
-        if self.probing >= NESTED || self.budget == 0 {
-            self.approximate = true;
-            return false;
-        }
-        let here = self.element_here(group.here, p, (group.mine.len(), group.theirs.len()), true);
-        self.probe(*a, *b, here)
     }
 
     /// Tells what changed in elements that have a likeness; the others are missing or added.

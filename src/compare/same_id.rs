@@ -46,6 +46,8 @@ impl<'d> Walk<'_, 'd> {
                 (id(&self.hasher, primary, self.primary, p), id(&self.hasher, candidate, self.candidate, c));
             let wide = (space.scope != IdScope::Document).then(|| [id_hash(primary), id_hash(candidate)]);
             self.claims.push(Claim { rule, space: space.at, task: *task, primary: mine, candidate: theirs, wide });
+        } else {
+            self.must_be_walked();
         }
         true
     }

@@ -2,6 +2,7 @@
 
 use super::walk::{Task, Walk};
 use crate::rules::{Acting, Operand, RuleId, is_none};
+use smallvec::SmallVec;
 
 /// What the rules at one place make of its two values.
 pub(super) enum Settled {
@@ -32,13 +33,13 @@ impl Walk<'_, '_> {
             let filled = task.primary.is_none() && used[0].is_some();
             return if filled { Settled::PrimaryFilled } else { Settled::Open };
         }
-        if self.probing == 0 {
+        if self.is_recording() {
             let leaves = task.primary.map_or(1, |node| self.primary.leaves(node));
             // one rule that acted on both sides acted once
-            let mut acted: Vec<RuleId> = used.into_iter().flatten().chain(accepted).collect();
+            let mut acted: SmallVec<[RuleId; 7]> = used.into_iter().flatten().chain(accepted).collect();
             acted.dedup();
             for rule in acted {
-                self.tallies.hit(rule, if self.rules.hides(rule) { leaves } else { 0 });
+                self.hit(rule, if self.rules.hides(rule) { leaves } else { 0 });
             }
         }
         Settled::Equal

@@ -8,6 +8,7 @@
 use super::array::{IN_PLACE, Middle};
 use super::by_hash::{ByHash, by_hash};
 use super::identity;
+use super::probe::InPlace;
 use super::walk::{Aligned, Task, Walk};
 use crate::document::json::{NodeId, NodeKind};
 use crate::rules::{Down, Here, Walker};
@@ -38,6 +39,15 @@ impl Elements {
     }
 }
 
+/// What is left to do where elements were asked about where they stand: their positions.
+#[derive(Default)]
+struct InPlaceLeft {
+    /// Not equal there.
+    rest: Vec<usize>,
+    /// Equal there, and still to be walked.
+    unsaid: Vec<usize>,
+}
+
 impl Walk<'_, '_> {
     /// Aligns elements by what the rules leave of them; where all of them are `identified`, by identity after that.
     pub(super) fn align_under_rules(
@@ -53,7 +63,8 @@ impl Walk<'_, '_> {
             nodes.iter().map(|node| (*node, here.and_then(|here| self.plain_part(*node, here, primary)))).collect()
         };
         let elements = Elements { mine: plain(mine, true), theirs: plain(theirs, false) };
-        let Some(rest) = self.unequal_in_place(task, &elements, places) else {
+        let in_place = self.unequal_in_place(task, &elements, places);
+        let Some(InPlaceLeft { rest, unsaid }) = in_place else {
             return self.align_by_keys(task, &elements, places, identified);
         };
         let at = |at: usize| rest.get(at).map_or(at, |at| (places.at)(*at));
@@ -62,35 +73,44 @@ impl Walk<'_, '_> {
             let back = |at: usize| rest.get(at).copied();
             (pair.0, pair.1) = (pair.0.and_then(back), pair.1.and_then(back));
         }
-        let mut rest = rest.into_iter().peekable();
-        let settled = (0..mine.len()).filter(|at| rest.next_if_eq(at).is_none());
-        aligned.pairs.extend(settled.map(|at| (Some(at), Some(at), None)));
+        aligned.pairs.extend(unsaid.into_iter().map(|at| (Some(at), Some(at), None)));
         // in the primary's order, then what only the candidate has
         aligned.pairs.sort_by_key(|(p, c, _)| (p.unwrap_or(usize::MAX), c.unwrap_or(usize::MAX)));
         aligned
     }
 
-    /// The positions of elements that are not equal under the rules where they stand; `None` where too many of them may be
+    /// Which elements are not equal under the rules where they stand; `None` where too many of them may be
     /// equal to another one, and in a probe, whose cost would double with every level.
-    fn unequal_in_place(&mut self, task: &Task, elements: &Elements, places: &Places<'_>) -> Option<Vec<usize>> {
-        let Elements { mine, theirs } = elements;
-        if self.probing > 0 || mine.len() != theirs.len() {
+    fn unequal_in_place(&mut self, task: &Task, elements: &Elements, places: &Places<'_>) -> Option<InPlaceLeft> {
+        // a probe asks nothing so: its log, if it has one, is another array's
+        if self.probing > 0 || elements.mine.len() != elements.theirs.len() {
             return None;
         }
-        let (mut rest, mut doubtful) = (Vec::new(), 0);
+        let left = self.asked_in_place(task, elements, places);
+        self.end_log(left.is_some());
+        left
+    }
+
+    fn asked_in_place(&mut self, task: &Task, elements: &Elements, places: &Places<'_>) -> Option<InPlaceLeft> {
+        let Elements { mine, theirs } = elements;
+        let (mut left, mut doubtful) = (InPlaceLeft::default(), 0);
         let (in_mine, in_theirs) = (Plain::of(mine), Plain::of(theirs));
         for (at, (p, c)) in mine.iter().zip(theirs).enumerate() {
             let here = self.element_here(task.here, (places.at)(at), places.lengths, true);
-            if p.1 == c.1 && self.probe_in_place(p.0, c.0, here) {
-                continue;
+            match if p.1 == c.1 { self.probe_in_place(p.0, c.0, here) } else { InPlace::Differs } {
+                InPlace::Equal => continue,
+                InPlace::EqualButUnsaid => {
+                    left.unsaid.push(at);
+                    continue;
+                }
+                InPlace::Differs => left.rest.push(at),
             }
-            rest.push(at);
             doubtful += usize::from(in_theirs.may_hold(p.1) || in_mine.may_hold(c.1));
             if doubtful * IN_PLACE > places.between {
                 return None;
             }
         }
-        Some(rest)
+        Some(left)
     }
 
     fn align_by_keys(&mut self, task: &Task, elements: &Elements, places: &Places<'_>, identified: bool) -> Aligned {
@@ -101,8 +121,8 @@ impl Walk<'_, '_> {
         let (mine, theirs) = (&nodes(&elements.mine), &nodes(&elements.theirs));
         let mut middle =
             Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
-        let identity = identified.then(|| identity::align((primary, mine), (candidate, theirs))).flatten();
-        let aligned = middle.align(identity.map(|(_, aligned)| aligned));
+        let identity = identified.then(|| identity::align((primary, mine), (candidate, theirs), |_| true)).flatten();
+        let aligned = middle.align(identity);
         self.approximate |= middle.approximate && self.probing == 0;
         aligned
     }

@@ -4,6 +4,7 @@
 
 use super::Kind;
 use super::findings::{Findings, Tallies};
+use super::probe::Log;
 use super::same_id::{Claim, claim_all};
 use super::settle::Settled;
 use crate::document::json::{Document, Hasher, NodeId, NodeKind, NumberKey};
@@ -78,7 +79,9 @@ pub(crate) struct Walk<'x, 'd> {
     pub(super) spare: u64,
     pub(super) approximate: bool,
     /// Leaves of the primary that were left out.
-    left_out: u64,
+    pub(super) left_out: u64,
+    /// What the rules did in pairs that are asked about where they stand.
+    pub(super) log: Option<Log>,
     pub(super) normal: HashMap<(bool, NodeId, Here), (u128, bool), FixedState>,
     /// Ids that were taken for one another, in document order; settled at the end.
     pub(super) claims: Vec<Claim>,
@@ -125,6 +128,7 @@ pub(crate) fn compare_trees<'x, 'd>(
         spare: primary.size() + candidate.size(),
         approximate: false,
         left_out: 0,
+        log: None,
         normal: HashMap::default(),
         claims: Vec::new(),
     };
@@ -144,12 +148,8 @@ impl<'x, 'd> Walk<'x, 'd> {
         let acting = self.walker.acting(task.here);
         if !acting.is_empty() {
             if let Some(rule) = acting.ignore() {
-                if self.probing == 0 {
-                    let hidden = leaves.max(task.candidate.map_or(0, |node| self.candidate.leaves(node)));
-                    self.tallies.hit(rule, hidden);
-                    self.left_out += leaves;
-                }
-                return;
+                let hidden = leaves.max(task.candidate.map_or(0, |node| self.candidate.leaves(node)));
+                return self.leave_out(rule, hidden, leaves);
             }
             if task.list.is_none() {
                 match self.settle(&task, &acting) {
@@ -177,8 +177,7 @@ impl<'x, 'd> Walk<'x, 'd> {
             (Some(_), None) => self.report(&task, Kind::Missing),
             (None, Some(_)) => match acting.added().filter(|_| !task.element) {
                 // Nothing of the primary's is hidden by what the candidate has beside it.
-                Some(rule) if self.probing == 0 => self.tallies.hit(rule, 0),
-                Some(_) => {}
+                Some(rule) => self.hit(rule, 0),
                 None => self.report(&task, Kind::Added),
             },
             (None, None) => {}
@@ -253,8 +252,8 @@ impl<'x, 'd> Walk<'x, 'd> {
                 }
                 others.get(at).copied()
             });
-            if let (Some((rule, _)), Some(_), 0) = (rename, other, self.probing) {
-                self.tallies.hit(rule, 0);
+            if let (Some((rule, _)), Some(_)) = (rename, other) {
+                self.hit(rule, 0);
             }
             if other.is_none_or(|other| primary.hash(mine) != candidate.hash(other)) {
                 let member = self.member(task, (p, c), Some(mine), other);

@@ -52,6 +52,7 @@ pub(super) fn resolve(
     if candidate.is_none() {
         warnings.push("no candidate is configured: requests are only proxied".to_owned());
     }
+    warn_of_secondary(secondary.as_ref(), &primary, candidate.is_some(), &mut warnings);
 
     let listen = address_of(&source, "--listen", &flags.listen, &raw.listen)?
         .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7070)));
@@ -98,6 +99,23 @@ pub(super) fn resolve(
         store,
         warnings,
     })
+}
+
+/// Where a secondary shows nothing, or costs more than it seems to.
+fn warn_of_secondary(
+    secondary: Option<&Upstream>,
+    primary: &Upstream,
+    has_candidate: bool,
+    warnings: &mut Vec<String>,
+) {
+    let Some(secondary) = secondary else { return };
+    if !has_candidate {
+        warnings.push("[upstreams.secondary] is not asked where there is no candidate".to_owned());
+    }
+    if secondary.url() == primary.url() {
+        let message = "[upstreams.secondary] is the primary itself: it is asked twice for each GET that is mirrored";
+        warnings.push(message.to_owned());
+    }
 }
 
 fn address_of(
@@ -327,6 +345,18 @@ mod tests {
         for section in ["[confirm]", "[[gate]]"] {
             assert!(warnings.contains(&format!("{section} is read but has no effect")), "{warnings}");
         }
+    }
+
+    #[test]
+    fn a_secondary_that_shows_nothing_is_said() {
+        let text = "[upstreams.secondary]\nurl = \"http://m:8000\"\ntimeout = \"3s\"\nversion_header = \"X-Build\"\n";
+        let config = file(text).unwrap();
+        let secondary = config.secondary.unwrap();
+        assert_eq!((secondary.authority.as_str(), secondary.timeout), ("m:8000", Duration::from_secs(3)));
+        assert_eq!(config.context.version_headers, ["x-build"]);
+        let warnings = config.warnings.join("\n");
+        assert!(warnings.contains("is the primary itself") && warnings.contains("no candidate"), "{warnings}");
+        assert!(!warnings.contains("no effect"), "{warnings}");
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn allowed(error: &RuleError) -> &'static str {
         }
         "text" => "\"trim\", or a list of trim, collapse, case, nfc, crlf",
         "decode" => "\"json\", or a list from the outside in: base64, gzip, json",
-        "added" => "a path that ends in a member's name, or in `*`",
+        "added" | "absent_is_null" => "a path that ends in a member's name, or in `*`",
         "same_id" => "{ space = \"book\" }: what is named; rules of one space share one map",
         "set_cookie" => "{ primary = \"sessionid\", candidate = \"session\", cleared_by = \"primary\" }",
         "body" => "one `body` for a route and one for all: \"html\", \"xml\", \"json\", \"form\" or \"text\"",
@@ -94,7 +94,8 @@ fn allowed(error: &RuleError) -> &'static str {
 /// The place of a compile error: the byte in the key's text where it is known, else the key's value, else the rule.
 fn blame(source: &Source<'_>, rule: &RawRule, error: &RuleError) -> Range<usize> {
     let text = match error.key {
-        "path" => rule.path.as_ref(),
+        // of these kinds nothing but the place can be wrong
+        "path" | "ignore" | "added" | "absent_is_null" => rule.path.as_ref(),
         "shape" => match rule.shape.as_ref().map(Spanned::get_ref) {
             Some(RawShape::Pattern(text)) => Some(text),
             _ => None,

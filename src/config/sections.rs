@@ -17,9 +17,7 @@ use toml::Spanned;
 
 /// Sections and keys that are read but have no effect yet: said, so that nobody relies on them.
 pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<String>) {
-    let upstreams = raw.upstreams.as_ref();
     let said = [
-        ("[upstreams.secondary]", upstreams.is_some_and(|upstreams| upstreams.secondary.is_some())),
         ("[mirror] back_off", raw.mirror.back_off.is_some()),
         ("[confirm]", raw.confirm.is_some()),
         ("[[gate]]", !raw.gate.is_empty()),

@@ -269,6 +269,10 @@ fn with_text<'a>(bytes: Cow<'a, [u8]>, media: Media, label: Option<&str>) -> (Co
     let Some(encoding) = encoding else {
         return (bytes, None);
     };
+    if media == Media::Json && skip > 0 && bytes.get(skip..).and_then(Encoding::for_bom).is_some() {
+        // one mark is tolerated; after a second no parser finds a document
+        return (bytes, None);
+    }
     if encoding == UTF_8 {
         return utf8(bytes, skip);
     }

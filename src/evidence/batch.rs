@@ -1,6 +1,6 @@
 //! The unit in which stored evidence changes.
 
-use super::{CellDelta, CellKey, Counts, Exemplar, MarkCounts, Ownership, exemplar_rank};
+use super::{Builds, CellDelta, CellKey, Counts, Exemplar, MarkCounts, Ownership, PairDelta, PairKey, exemplar_rank};
 use crate::compare::{Kind, Place, Severity};
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
@@ -53,11 +53,27 @@ pub struct SignatureDelta {
     pub last_seen_ms: u64,
     /// Candidate builds in which it was seen, at most [`SignatureDelta::VERSIONS`].
     pub candidate_versions: BTreeSet<String>,
+    /// Exchanges by the builds that answered, at most [`SignatureDelta::VERSIONS`] pairs of them.
+    #[serde(default)]
+    pub builds: BTreeMap<Builds, u64>,
 }
 
 impl SignatureDelta {
-    /// Candidate builds remembered per signature.
+    /// Candidate builds remembered per signature, and pairs of builds.
     pub const VERSIONS: usize = 32;
+
+    /// Adds exchanges by builds; the pairs that sort last stay, and what goes belongs to no build.
+    pub fn add_builds(mine: &mut BTreeMap<Builds, u64>, theirs: &BTreeMap<Builds, u64>) {
+        for (builds, n) in theirs {
+            match mine.get_mut(builds) {
+                Some(sum) => *sum += n,
+                None => drop(mine.insert(builds.clone(), *n)),
+            }
+        }
+        while mine.len() > SignatureDelta::VERSIONS {
+            mine.pop_first();
+        }
+    }
 }
 
 /// Everything that changes stored evidence, for at most 50 ms or 200 store operations.
@@ -82,6 +98,9 @@ pub struct EvidenceBatch {
     /// Routes that have changed their owner.
     #[serde(default)]
     pub ownership: Ownership,
+    /// What was held against the candidate and against a second copy of the monolith.
+    #[serde(default)]
+    pub pairs: BTreeMap<PairKey, PairDelta>,
 }
 
 impl SignatureDelta {
@@ -97,6 +116,7 @@ impl SignatureDelta {
         while self.candidate_versions.len() > SignatureDelta::VERSIONS {
             self.candidate_versions.pop_last();
         }
+        SignatureDelta::add_builds(&mut self.builds, &other.builds);
     }
 }
 
@@ -118,6 +138,7 @@ impl EvidenceBatch {
             signatures: BTreeMap::new(),
             exemplars: Vec::new(),
             ownership: Ownership::default(),
+            pairs: BTreeMap::new(),
         }
     }
 
@@ -136,6 +157,12 @@ impl EvidenceBatch {
         }
         for (id, delta) in other.signatures {
             match self.signatures.entry(id) {
+                Entry::Vacant(entry) => drop(entry.insert(delta)),
+                Entry::Occupied(mut entry) => entry.get_mut().merge(&delta),
+            }
+        }
+        for (key, delta) in other.pairs {
+            match self.pairs.entry(key) {
                 Entry::Vacant(entry) => drop(entry.insert(delta)),
                 Entry::Occupied(mut entry) => entry.get_mut().merge(&delta),
             }
@@ -160,7 +187,7 @@ impl EvidenceBatch {
     /// About how many store operations it takes: a batch is closed before there are too many.
     pub fn operations(&self) -> usize {
         let exemplars: usize = self.exemplars.iter().map(|(_, e)| 2 + e.size() / EvidenceBatch::CHUNK).sum();
-        1 + self.cells.len() + self.signatures.len() + exemplars + self.ownership.0.len()
+        1 + self.cells.len() + self.signatures.len() + self.pairs.len() + exemplars + self.ownership.0.len()
     }
 }
 

@@ -1,18 +1,26 @@
 //! Folds judged exchanges into the next batch, one at a time. A match costs a few look-ups and no string.
 
+mod broken;
+mod names;
+#[cfg(test)]
+mod tests;
+
+pub use names::request_key;
+
 use super::build::{self, Building};
 use super::ids::{Bounds, Ids};
+use super::pairs::{self, Pairs};
 use super::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Mark, MarkCounts, SessionName, SignatureDelta, SignatureFacts, Source,
-    StoreBodies, StoredRequest, exemplar_rank,
+    CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, MarkCounts, SessionName, SignatureDelta, SignatureFacts,
+    Source, StoreBodies, StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
+use names::{builds, cell_hash, pair_key, request_hash, short};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The builds that answered, as the sides tell them: primary, candidate.
 pub type Versions<'a> = (Option<&'a str>, Option<&'a str>);
@@ -23,8 +31,6 @@ const SIGNATURES: usize = 10_000;
 const CELLS: usize = 4_096;
 /// Signatures that one exchange may be kept for as an exemplar.
 const EXEMPLARS_OF_ONE: usize = 8;
-/// Bytes of a build's name.
-const VERSION_BYTES: usize = 64;
 /// The build where there are too many to tell apart.
 const POOLED: &str = "(other)";
 const VERDICTS: [&str; 5] = ["match", "normalised", "mismatch", "inconclusive", "vacuous"];
@@ -66,6 +72,8 @@ pub struct Fold {
     exemplars: Vec<(SignatureId, super::Exemplar)>,
     ids: Ids,
     overflow: u64,
+    /// Where there is a secondary.
+    pairs: Option<Pairs>,
 }
 
 impl Fold {
@@ -89,6 +97,7 @@ impl Fold {
             exemplars: Vec::new(),
             ids: Ids::new(Bounds::default()),
             overflow: 0,
+            pairs: None,
         }
     }
 
@@ -100,6 +109,13 @@ impl Fold {
         self
     }
 
+    /// There is a secondary: what may be noise is counted.
+    #[must_use]
+    pub fn with_pairs(mut self) -> Fold {
+        self.pairs = Some(Pairs::default());
+        self
+    }
+
     /// Signatures (once an exchange) that were not recorded since there are too many; the exchanges themselves are counted
     /// in the ledger and their cell all the same.
     pub fn overflow(&self) -> u64 {
@@ -108,12 +124,13 @@ impl Fold {
 
     /// True when nothing was added since the last batch.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.cells.is_empty() && self.pairs.as_ref().is_none_or(|pairs| pairs.len() == 0)
     }
 
     /// About how many store operations the next batch takes.
     pub fn operations(&self) -> usize {
-        1 + self.cells.len() + self.signatures.len() + self.exemplars.len() * 4
+        let pairs = self.pairs.as_ref().map_or(0, Pairs::len);
+        1 + self.cells.len() + self.signatures.len() + pairs + self.exemplars.len() * 4
     }
 
     /// Adds one judged exchange. Its claims about ids are held against earlier ones: what breaks a map is a signature of its
@@ -142,12 +159,31 @@ impl Fold {
         }
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
-        self.count_signatures(exchange, judgement, &ids, versions.1, redactor, &mut entering);
+        if let (Some(pairs), Some(mix)) = (&mut self.pairs, pairs::mix(judgement, &ids)) {
+            pairs.count_mix(pair_key(exchange, versions), exchange.received_at_ms, mix);
+        }
+        self.count_signatures(exchange, judgement, &ids, versions, redactor, &mut entering);
         if !entering.is_empty() {
             let (ids, broken, session) = (&ids, &broken, session.requests);
             let building = Building { exchange, judgement, ids, broken, rule_set, versions, redactor, store, session };
             let exemplar = build::exemplar(&building);
             self.exemplars.extend(entering.into_iter().map(|id| (id, exemplar.clone())));
+        }
+    }
+
+    /// What a judgement of this route found where noise may be; `None` where it says nothing of it.
+    pub fn found(&self, route: &str, judgement: &Judgement, redactor: &Redactor) -> Option<Found> {
+        let named = judgement.differences.iter().map(|difference| {
+            let path = redactor.text(&(self.naming.general_path)(difference));
+            ((self.naming.signature)(route, difference), path)
+        });
+        Found::of(judgement, named)
+    }
+
+    /// Adds a pair: what was found between the primary and the candidate, and between the primary and the secondary.
+    pub fn add_pair(&mut self, exchange: &Exchange, versions: Versions<'_>, candidate: &Found, secondary: &Found) {
+        if let Some(pairs) = &mut self.pairs {
+            pairs.count(pair_key(exchange, versions), exchange.received_at_ms, candidate, secondary);
         }
     }
 
@@ -172,6 +208,7 @@ impl Fold {
         }
         batch.signatures = std::mem::take(&mut self.signatures);
         batch.exemplars = std::mem::take(&mut self.exemplars);
+        batch.pairs = self.pairs.as_mut().map(Pairs::take).unwrap_or_default();
         batch.trim(self.keep); // an early one may have been pushed out since
         batch
     }
@@ -223,7 +260,7 @@ impl Fold {
         exchange: &Exchange,
         judgement: &Judgement,
         ids: &[SignatureId],
-        version: Option<&str>,
+        versions: Versions<'_>,
         redactor: &Redactor,
         entering: &mut SmallVec<[SignatureId; EXEMPLARS_OF_ONE]>,
     ) {
@@ -242,7 +279,7 @@ impl Fold {
             let delta = self.signatures.entry(*id).or_insert_with(|| {
                 fresh(exchange, difference, &redactor.text(&(self.naming.general_path)(difference)))
             });
-            note(delta, exchange, difference, version);
+            note(delta, exchange, difference, versions);
             self.enter(*id, exchange.id, entering);
         }
     }
@@ -282,16 +319,19 @@ fn fresh(exchange: &Exchange, difference: &Difference, path: &str) -> SignatureD
         first_seen_ms: exchange.received_at_ms,
         last_seen_ms: exchange.received_at_ms,
         candidate_versions: BTreeSet::new(),
+        builds: BTreeMap::new(),
     }
 }
 
-fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference, version: Option<&str>) {
+fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference, versions: Versions<'_>) {
     delta.facts.severity = delta.facts.severity.max(difference.severity);
     delta.count += 1;
     delta.marks.count(Mark::Unconfirmed);
     delta.first_seen_ms = delta.first_seen_ms.min(exchange.received_at_ms);
     delta.last_seen_ms = delta.last_seen_ms.max(exchange.received_at_ms);
-    if let Some(version) = version.map(short)
+    let builds = BTreeMap::from([(builds(versions), 1)]);
+    SignatureDelta::add_builds(&mut delta.builds, &builds);
+    if let Some(version) = versions.1.map(short)
         && !delta.candidate_versions.contains(version)
     {
         delta.candidate_versions.insert(version.to_owned());
@@ -337,45 +377,3 @@ fn count(cell: &mut Growing, key: &[u8; 32], exchange: &Exchange, judgement: &Ju
         }
     }
 }
-
-/// The key under which requests are named, from the tee's secret key.
-pub fn request_key(secret: &[u8; 32]) -> [u8; 32] {
-    blake3::derive_key("paritee 2026-11-23 request names v1", secret)
-}
-
-/// Names one request: two tees, and two runs of one, with one key agree on what is distinct, or evidence would be counted
-/// twice. A keyed hash proper and no seeded checksum: from one known request a seed could be worked out, and then every
-/// guess at a secret in a URL be tested against the cells.
-fn request_hash(key: &[u8; 32], exchange: &Exchange) -> u64 {
-    let request = &exchange.request;
-    let mut hash = blake3::Hasher::new_keyed(key);
-    for field in [request.method.as_str().as_bytes(), request.target.as_bytes(), exchange.principal.as_bytes()] {
-        hash.update(&(field.len() as u64).to_le_bytes()).update(field);
-    }
-    hash.update(&request.body.length().to_le_bytes());
-    request.body.kept().iter().for_each(|chunk| {
-        hash.update(chunk);
-    });
-    let mut name = [0; 8];
-    hash.finalize_xof().fill(&mut name);
-    u64::from_le_bytes(name)
-}
-
-fn cell_hash(exchange: &Exchange, rule_set: u64, builds: (&str, &str), hour: u32) -> u64 {
-    let mut hash = xxh3_64_with_seed(exchange.route.name.as_bytes(), rule_set ^ (u64::from(hour) << 1));
-    hash = xxh3_64_with_seed(builds.0.as_bytes(), hash);
-    hash = xxh3_64_with_seed(builds.1.as_bytes(), hash);
-    xxh3_64_with_seed(exchange.principal.as_bytes(), hash)
-}
-
-fn short(version: &str) -> &str {
-    let mut end = version.len().min(VERSION_BYTES);
-    while !version.is_char_boundary(end) {
-        end -= 1;
-    }
-    version.get(..end).unwrap_or_default()
-}
-
-mod broken;
-#[cfg(test)]
-mod tests;

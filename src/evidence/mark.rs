@@ -38,6 +38,12 @@ impl MarkCounts {
     pub fn count(&mut self, mark: Mark) {
         self.0[mark as usize] += 1;
     }
+    /// So many of the unconfirmed ones, as far as there are, are noise.
+    pub fn move_to_noise(&mut self, n: u64) {
+        let moved = i64::try_from(n).unwrap_or(i64::MAX).min(self.0[Mark::Unconfirmed as usize]).max(0);
+        self.0[Mark::Unconfirmed as usize] -= moved;
+        self.0[Mark::Noise as usize] += moved;
+    }
     /// Marks and their counts, zeros left out.
     pub fn iter(&self) -> impl Iterator<Item = (Mark, i64)> + '_ {
         Mark::ALL.iter().map(|m| (*m, self.0[*m as usize])).filter(|(_, n)| *n != 0)

@@ -14,7 +14,9 @@ mod ledger;
 mod mark;
 mod noise;
 mod ownership;
+mod pairs;
 mod stats;
+mod suppress;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use build::stored_request;
@@ -25,5 +27,7 @@ pub use fold::{Fold, Session, Versions, request_key};
 pub use ids::{IdCounts, SessionName};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};
-pub use noise::{Noise, Paired, Subject, tell as tell_noise};
+pub use noise::{Noise, Paired, Subject, may_be_noise, tell as tell_noise};
 pub use ownership::{Owner, Ownership};
+pub use pairs::{Builds, Found, Group, NoisePlace, PairDelta, PairKey, Shape};
+pub use suppress::{Suppressed, Suppression, suppress};

@@ -129,3 +129,13 @@ pub struct Exchange {
     /// Whether the candidate could know who asks.
     pub candidate_session: CandidateSession,
 }
+
+impl Exchange {
+    /// The same request with the secondary's answer in the candidate's place: the monolith held against itself. `None` where
+    /// there is none.
+    pub fn against_itself(mut self) -> Option<Exchange> {
+        self.candidate = self.secondary.take()?;
+        (self.provenance, self.candidate_session) = (Provenance::Own, CandidateSession::Known);
+        Some(self)
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::Context;
 use crate::compare::{Difference, Kind, Place, Severity};
-use crate::document::json::{Document, NodeKind, ParseOptions, Step, token_name, unescape};
+use crate::document::json::{Document, NodeKind, ParseOptions, Step, token_content};
 use crate::exchange::Exchange;
 use crate::rules::Selector;
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ fn steps_of(pointer: &str) -> Vec<Step<'_>> {
         .skip(1)
         .map(|token| match token.parse() {
             Ok(index) if token.bytes().all(|b| b.is_ascii_digit()) => Step::Index(index),
-            _ => Step::Name(unescape(&token_name(token)).into()),
+            _ => Step::Name(token_content(token).into()),
         })
         .collect()
 }

@@ -103,6 +103,24 @@ fn one_bug_in_many_records_is_one_signature() {
     assert_eq!((found.differences.len(), ids.len()), (3, 1), "{:#?}", found.differences);
 }
 
+/// More records than one matching takes, each with a number that is off by a little: they used to be called missing and added.
+#[test]
+fn a_long_list_in_any_order_is_matched_within_a_tolerance() {
+    let list = |order: &mut dyn Iterator<Item = u32>, off: &str| {
+        let items: Vec<String> = order.map(|i| format!("{{\"t\":{i},\"n\":{}.{off}}}", i % 3)).collect();
+        format!("[{}]", items.join(","))
+    };
+    let within = RuleKind::Number(NumberTolerance { abs: Some("0.5".into()), ..Default::default() });
+    let set = rules(&[("$", RuleKind::Unordered), ("$[*].n", within)]);
+    let (forth, back) = (list(&mut (0..2_000), "1"), list(&mut (0..2_000).rev(), "4"));
+    let found = judged(&forth, &back, &set);
+    assert_eq!((found.verdict, found.approximate), (Verdict::Normalised, false), "{:?}", found.differences.first());
+    // and one more of a kind is still one too many
+    let more = back.replacen('[', "[{\"t\":7,\"n\":1.4},", 1);
+    let found = judged(&forth, &more, &set);
+    assert_eq!((found.verdict, found.differences_total), (Verdict::Mismatch, 1));
+}
+
 #[test]
 fn the_limit_cuts_no_whole_class() {
     let many = |last: &str| {

@@ -1,12 +1,12 @@
-//! The candidate's leg: the copy of a request, sent with deadlines of its own; the answer captured up to the cap.
+//! A leg of the shadow side: the copy of a request, sent with deadlines of its own; the answer captured up to the cap.
 
 use super::lane::Job;
 use super::session::Passport;
 use super::shared::Shared;
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
-use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Response};
-use crate::upstream::{Capture, Hop, Lease, Pool, compact, failure_of, origin_form, strip_hop_by_hop};
+use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response};
+use crate::upstream::{Capture, Dialect, Hop, Lease, Pool, Reach, compact, failure_of, origin_form, strip_hop_by_hop};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -14,13 +14,14 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// A whole answer may take so many times the candidate's timeout, however it trickles.
+/// A whole answer may take so many times the side's timeout, however it trickles.
 const WHOLE: u32 = 4;
 /// A marker holds so long beyond the deadline of its shadow request.
 const MARKER_GRACE_S: u64 = 30;
@@ -30,7 +31,7 @@ pub(super) fn marker_expiry_s(patience: Duration) -> u64 {
     (super::shared::now_ms() / 1_000) + (patience * WHOLE).as_secs() + MARKER_GRACE_S
 }
 
-/// A captured request body on its way to the candidate.
+/// A captured request body on its way to a side.
 pub(super) struct CopyBody {
     parts: std::vec::IntoIter<Bytes>,
     left: u64,
@@ -62,16 +63,29 @@ impl Body for CopyBody {
     }
 }
 
-/// The candidate as one thread asks it.
-pub(super) struct Candidate {
+/// Bytes of a connection's read buffer, and so of an answer's head.
+const BUFFER: usize = 256 << 10;
+
+/// An answer would take the copies over their bounds.
+#[derive(Debug)]
+pub(super) struct NoRoom;
+
+/// The candidate or the secondary as the shadow thread asks it.
+pub(super) struct Leg {
     pub(super) upstream: Upstream,
     pub(super) pool: Rc<Pool<CopyBody>>,
     /// What a client of HTTP/1.0 that names no host has asked for.
-    pub(super) default_host: Option<HeaderValue>,
+    default_host: Option<HeaderValue>,
 }
 
-impl Candidate {
-    /// Asks. An answer that would take the copies over their bounds is not judged.
+impl Leg {
+    /// Without connections yet; `primary` is whom the clients asked.
+    pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream) -> Leg {
+        let dialect = Dialect { preserve_case: false, buffer: BUFFER };
+        let pool = Pool::new(Reach::new(side, &upstream), dialect);
+        Leg { upstream, pool, default_host: HeaderValue::from_str(&primary.authority).ok() }
+    }
+    /// Asks the candidate. An answer that would take the copies over their bounds is not judged.
     pub(super) async fn ask(
         &self,
         shared: &Shared,
@@ -79,22 +93,42 @@ impl Candidate {
         id: ExchangeId,
         passport: &Passport,
     ) -> Result<Answer, NotJudged> {
-        let start = Instant::now();
         let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
-        let whole = start + patience * WHOLE;
-        let asked = &job.request;
         let expiry_s = marker_expiry_s(patience);
-        let request = || self.request(shared, job, id, expiry_s, passport);
-        let safe = matches!(asked.method, Method::GET | Method::HEAD) && asked.body.length() == 0;
+        let Job { request: asked, peer, permit, .. } = job;
+        let request = || {
+            let mut headers = self.head_for(*peer, asked.headers.clone());
+            if let Some(jar) = &passport.jar {
+                jar.put_into(&mut headers, asked.path());
+            }
+            shared.markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
+            self.request(asked, headers)
+        };
+        let safe = is_repeatable(asked);
+        let answer = self.answer(shared, (request, safe), patience, |bytes| permit.charge(bytes)).await;
+        answer.map_err(|NoRoom| NotJudged::Bytes)
+    }
+    /// Sends a request that may be made twice, where it is `safe` to repeat, and waits for the whole answer.
+    pub(super) async fn answer(
+        &self,
+        shared: &Shared,
+        (request, safe): (impl Fn() -> Request<CopyBody>, bool),
+        patience: Duration,
+        charge: impl FnMut(usize) -> bool,
+    ) -> Result<Answer, NoRoom> {
+        let start = Instant::now();
         let outcome = match self.send(request, patience, safe).await {
             Err(failure) => Outcome::Failed(failure),
-            Ok((response, lease)) => self.body(shared, job, response, lease, patience, whole).await?,
+            Ok((response, lease)) => {
+                let capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
+                body(capture, charge, response, lease, patience, start + patience * WHOLE).await?
+            }
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
     }
-    /// Sends, and waits for the head. A request that met a connection which the candidate had closed meanwhile is sent again
-    /// on another one where not a byte of it was written, where the candidate says that it did nothing with it, or where it
-    /// is safe to repeat.
+    /// Sends, and waits for the head. A request that met a connection which the side had closed meanwhile is sent again on
+    /// another one where not a byte of it was written, where the side says that it did nothing with it, or where it is safe
+    /// to repeat.
     pub(super) async fn send(
         &self,
         request: impl Fn() -> Request<CopyBody>,
@@ -123,21 +157,9 @@ impl Candidate {
             };
         }
     }
-    fn request(
-        &self,
-        shared: &Shared,
-        job: &Job,
-        id: ExchangeId,
-        expiry_s: u64,
-        passport: &Passport,
-    ) -> Request<CopyBody> {
-        let asked = &job.request;
+    /// A copy of what was asked, with this head.
+    pub(super) fn request(&self, asked: &Asked, mut headers: HeaderMap) -> Request<CopyBody> {
         let mut request = Request::new(CopyBody::new(asked.body.kept()));
-        let mut headers = self.head_for(job, asked.headers.clone());
-        if let Some(jar) = &passport.jar {
-            jar.put_into(&mut headers, asked.path());
-        }
-        shared.markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
         if asked.body.length() == 0 && !headers.contains_key(CONTENT_LENGTH) && has_body_by_nature(&asked.method) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
@@ -148,55 +170,66 @@ impl Candidate {
         *request.headers_mut() = headers;
         request
     }
-    /// A head as the candidate gets it, but for the marker.
-    pub(super) fn head_for(&self, job: &Job, mut headers: HeaderMap) -> HeaderMap {
+    /// A client's head as the side gets it, but for the marker.
+    pub(super) fn head_for(&self, peer: IpAddr, mut headers: HeaderMap) -> HeaderMap {
         strip_hop_by_hop(&mut headers);
         if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
             headers.insert(HOST, host.clone());
         }
-        Hop { peer: job.peer }.append_forwarded(&mut headers);
+        Hop { peer }.append_forwarded(&mut headers);
         super::Markers::strip_untrusted(&mut headers);
         headers
     }
-    async fn body(
-        &self,
-        shared: &Shared,
-        job: &mut Job,
-        response: http::Response<Incoming>,
-        lease: Lease<CopyBody>,
-        patience: Duration,
-        whole: Instant,
-    ) -> Result<Outcome, NotJudged> {
-        let (parts, mut body) = response.into_parts();
-        let failed = |failure| Ok(Outcome::Failed(failure));
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            let message = "switched protocols without being asked".to_owned();
-            return failed(Failure { kind: FailureKind::Protocol, status: Some(parts.status), message });
-        }
-        let headers = compact(&parts.headers);
-        let mut capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
-        let mut trailers: Option<HeaderMap> = None;
-        while !body.is_end_stream() {
-            let next = timeout_at(whole.min(Instant::now() + patience), body.frame()).await;
-            let frame = match next {
-                Err(_) => {
-                    let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
-                    return failed(Failure { kind: FailureKind::Timeout, status: Some(parts.status), message });
-                }
-                Ok(None) => break,
-                Ok(Some(Err(error))) => return failed(failure_of(&error, Some(parts.status))),
-                Ok(Some(Ok(frame))) => frame,
-            };
-            match frame.into_data() {
-                Ok(data) if !job.permit.charge(capture.push(&data)) => return Err(NotJudged::Bytes),
-                Ok(_) => {}
-                Err(frame) => trailers = frame.into_trailers().ok(),
-            }
-        }
-        lease.give_back();
-        let body = capture.finish();
-        Ok(Outcome::Answered(Response { status: parts.status, headers, body, trailers }))
+}
+
+/// The answer of a side that was not asked.
+pub(super) fn not_asked(why: &str) -> Answer {
+    let failure = Failure { kind: FailureKind::Connect, status: None, message: format!("not asked: {why}") };
+    Answer { outcome: Outcome::Failed(failure), elapsed_us: 0 }
+}
+
+/// True where asking twice is asking once.
+pub(super) fn is_repeatable(asked: &Asked) -> bool {
+    matches!(asked.method, Method::GET | Method::HEAD) && asked.body.length() == 0
+}
+
+/// The answer behind its head.
+async fn body(
+    mut capture: Capture,
+    mut charge: impl FnMut(usize) -> bool,
+    response: http::Response<Incoming>,
+    lease: Lease<CopyBody>,
+    patience: Duration,
+    whole: Instant,
+) -> Result<Outcome, NoRoom> {
+    let (parts, mut body) = response.into_parts();
+    let failed = |failure| Ok(Outcome::Failed(failure));
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        let message = "switched protocols without being asked".to_owned();
+        return failed(Failure { kind: FailureKind::Protocol, status: Some(parts.status), message });
     }
+    let headers = compact(&parts.headers);
+    let mut trailers: Option<HeaderMap> = None;
+    while !body.is_end_stream() {
+        let next = timeout_at(whole.min(Instant::now() + patience), body.frame()).await;
+        let frame = match next {
+            Err(_) => {
+                let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
+                return failed(Failure { kind: FailureKind::Timeout, status: Some(parts.status), message });
+            }
+            Ok(None) => break,
+            Ok(Some(Err(error))) => return failed(failure_of(&error, Some(parts.status))),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        match frame.into_data() {
+            Ok(data) if !charge(capture.push(&data)) => return Err(NoRoom),
+            Ok(_) => {}
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    lease.give_back();
+    let body = capture.finish();
+    Ok(Outcome::Answered(Response { status: parts.status, headers, body, trailers }))
 }
 
 /// Methods whose requests have a body, so that an empty one says its length.

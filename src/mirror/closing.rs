@@ -23,13 +23,15 @@ impl Closing {
     /// Nothing judged yet.
     pub(super) fn new(shared: Arc<Shared>, ownership: Ownership) -> Closing {
         let fold = Fold::new(shared.config.store.exemplars).with_request_key(shared.request_key);
+        let fold = if shared.config.secondary.is_some() { fold.with_pairs() } else { fold };
         Closing { shared, fold, counted: Counts::default(), sequence: 0, pending: None, ownership }
     }
-    /// Closes the open batch, if at least one exchange or request came to its end since the last, and offers it. True when the store has taken all there is.
+    /// Closes the open batch, if at least one exchange, request or pair came to its end since the last, and offers it. True
+    /// when the store has taken all there is.
     pub(super) fn close(&mut self) -> bool {
         let cut = self.shared.accounts.cut();
         // What is folded is counted in the same breath, so nothing can be folded and not counted.
-        if cut.counts != self.counted || !self.ownership.0.is_empty() {
+        if cut.counts != self.counted || !self.ownership.0.is_empty() || !self.fold.is_empty() {
             let mut delta = cut.counts.clone();
             delta.subtract(&self.counted);
             let received = cut.received();

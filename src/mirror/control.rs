@@ -2,6 +2,7 @@
 
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
+use super::secondary::{PairOutcome, PairTally};
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
@@ -65,6 +66,8 @@ pub struct Health {
     pub sessions: Option<SessionCounts>,
     /// What has been done about ids over sessions and the run; `None` where no rule asks for it.
     pub ids: Option<IdCounts>,
+    /// What became of exchanges as evidence of noise; `None` without a secondary.
+    pub pairs: Option<Vec<(PairOutcome, u64)>>,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
@@ -91,8 +94,9 @@ impl Control {
         let mut ledger = self.shared.base.clone();
         ledger.counts.add(&cut.counts);
         ledger.in_flight = cut.in_flight;
-        // Nobody has asked again yet: every new mismatch is unconfirmed.
+        // Nobody has asked again yet: every new mismatch is unconfirmed, unless it is noise.
         ledger.marks.0[Mark::Unconfirmed as usize] += cut.counts.mismatched as i64;
+        ledger.marks.move_to_noise(self.shared.store.suppression().exchanges);
         ledger.gaps = durable.gaps;
         ledger.durable_seq = durable.durable_seq;
         ledger
@@ -149,6 +153,10 @@ impl Control {
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
             ids: shared.naming.as_ref().map(Naming::counts),
+            pairs: shared
+                .pairs
+                .as_ref()
+                .map(|tally: &PairTally| PairOutcome::ALL.iter().copied().zip(tally.counts()).collect()),
             store_failing: shared.store.failing(),
         }
     }

@@ -1,20 +1,19 @@
 //! The shadow thread: asks the candidate, judges, folds, closes batches. Nothing on a live thread waits for it.
 
-use super::ask::Candidate;
+use super::ask::{Leg, not_asked};
 use super::closing::Closing;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
+use super::secondary::{self, Beside, Secondary};
 use super::session::Passport;
 use super::shared::{Judge, Shared};
 use crate::config::{RouteIndex, Upstream};
 use crate::evidence::{NotJudged, Ownership, Session};
-use crate::exchange::{Answer, Client, Exchange, Failure, FailureKind, Outcome, Provenance, Route};
+use crate::exchange::{Answer, Client, Exchange, Provenance, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
 use crate::redact::Redactor;
 use crate::rules::RuleSet;
-use crate::upstream::{Dialect, Pool, Reach};
-use http::HeaderValue;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -29,8 +28,6 @@ use tokio::time::Instant;
 const OPEN_FOR: Duration = Duration::from_millis(50);
 /// Shadow requests on their way at once, whatever the budget; what is more waits.
 const ASKED_AT_ONCE: usize = 256;
-/// Bytes of a candidate connection's read buffer, and so of an answer's head.
-const BUFFER: usize = 256 << 10;
 /// Commands that wait.
 const COMMANDS: usize = 16;
 /// Between two looks of a drain.
@@ -82,12 +79,13 @@ pub(super) fn spawn(
     Ok((ShadowThread(thread), sender))
 }
 
-struct Shadow {
-    shared: Arc<Shared>,
-    judge: Judge,
-    redactor: Redactor,
-    candidate: Option<Candidate>,
-    closing: RefCell<Closing>,
+pub(super) struct Shadow {
+    pub(super) shared: Arc<Shared>,
+    pub(super) judge: Judge,
+    pub(super) redactor: Redactor,
+    candidate: Option<Leg>,
+    pub(super) secondary: Option<Rc<Secondary>>,
+    pub(super) closing: RefCell<Closing>,
     account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
     backlog: RefCell<VecDeque<Box<Job>>>,
@@ -98,12 +96,9 @@ struct Shadow {
 
 impl Shadow {
     fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
-        let default_host = HeaderValue::from_str(&shared.config.primary.authority).ok();
-        let candidate = shared.config.candidate.clone().map(|upstream| Candidate {
-            pool: Pool::new(Reach::new("candidate", &upstream), Dialect { preserve_case: false, buffer: BUFFER }),
-            upstream,
-            default_host,
-        });
+        let config = &shared.config;
+        let candidate = config.candidate.clone().map(|upstream| Leg::new("candidate", upstream, &config.primary));
+        let secondary = config.secondary.clone().map(|upstream| Secondary::new(upstream, config));
         Rc::new(Shadow {
             account: shared.accounts.open(),
             closing: RefCell::new(Closing::new(shared.clone(), ownership)),
@@ -111,6 +106,7 @@ impl Shadow {
             judge,
             redactor,
             candidate,
+            secondary,
             inferred: RefCell::default(),
             backlog: RefCell::default(),
             asking: Cell::new(0),
@@ -151,6 +147,7 @@ impl Shadow {
         if let Some(candidate) = &self.candidate {
             candidate.pool.sweep();
         }
+        self.secondary.iter().for_each(|secondary| secondary.sweep());
     }
     /// Offers until the store has taken everything; whoever waits for it has a deadline.
     async fn close_for_sure(&self) {
@@ -193,23 +190,25 @@ impl Shadow {
             });
         }
     }
-    async fn serve(&self, mut job: Box<Job>, mut ending: Ending<'_>) {
+    async fn serve(self: &Rc<Self>, mut job: Box<Job>, mut ending: Ending<'_>) {
         let Some(candidate) = &self.candidate else { return };
         let id = self.shared.exchange_id();
         let mut passport = Passport::plain(&job.request, job.primary.outcome.status());
+        let mut beside = None;
         let answer = if job.client == Client::Left {
+            secondary::begin(self, &job, id);
             // Half a request must not be sent, and half an answer cannot be compared.
-            let message = "not asked: the client left".to_owned();
-            Answer {
-                outcome: Outcome::Failed(Failure { kind: FailureKind::Connect, status: None, message }),
-                elapsed_us: 0,
-            }
+            not_asked("the client left")
         } else if !self.shared.mirroring.load(Relaxed) {
             return;
         } else {
             let probe = job.permit.is_probe();
             if let Some(sessions) = &self.shared.sessions {
                 passport = sessions.passport(&self.shared, candidate, &job).await;
+            }
+            beside = secondary::begin(self, &job, id);
+            if beside.as_ref().is_some_and(|beside| beside.is_first) {
+                tokio::task::yield_now().await;
             }
             let (request, now) = (&job.request, std::time::Instant::now());
             let under_way = self.shared.returns.under_way(job.route, &request.method, &request.target, now);
@@ -226,28 +225,23 @@ impl Shadow {
             }
             answer
         };
-        self.judge(job, candidate, id, answer, &passport, ending);
+        self.judge(job, candidate, id, answer, &passport, (ending, beside));
     }
     fn judge(
         &self,
         job: Box<Job>,
-        candidate: &Candidate,
+        candidate: &Leg,
         id: crate::exchange::ExchangeId,
         answer: Answer,
         passport: &Passport,
-        ending: Ending<'_>,
+        (ending, beside): (Ending<'_>, Option<Beside>),
     ) {
         let config = &self.shared.config;
         let Job { received_at_ms, request, peer, route: place, primary, client, permit, .. } = *job;
-        let (route, rules): (Route, &RuleSet) = match place {
-            Some(index) => {
-                let declared = config.routes.get(index);
-                (declared.route.clone(), &declared.rules)
-            }
-            None => {
-                let route = self.inferred.borrow_mut().route(&request.method, request.path());
-                (route, &config.general_rules)
-            }
+        let rules = self.rules(place);
+        let route: Route = match place {
+            Some(index) => config.routes.get(index).route.clone(),
+            None => self.inferred.borrow_mut().route(&request.method, request.path()),
         };
         let Caller { class: principal, subject } = self.caller(&request, passport);
         let mut exchange = Exchange {
@@ -280,9 +274,19 @@ impl Shadow {
         naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));
         ending.judged(judgement.verdict);
         drop(permit);
+        if let Some(beside) = beside {
+            let found = closing.fold.found(&exchange.route.name, &judgement, &self.redactor);
+            let candidate_build = versions.1.map(str::to_owned);
+            beside.judged(exchange, place, candidate_build, found);
+        }
         if closing.is_full() {
             closing.close();
         }
+    }
+    /// The rules of a declared route, or those of every other.
+    pub(super) fn rules(&self, place: Option<RouteIndex>) -> &RuleSet {
+        let config = &self.shared.config;
+        place.map_or(&config.general_rules, |index| &config.routes.get(index).rules)
     }
     /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
     fn caller(&self, request: &crate::exchange::Request, passport: &Passport) -> Caller {
@@ -364,7 +368,7 @@ impl Drop for Ending<'_> {
 }
 
 /// The build that a side tells.
-fn build<'a>(side: &Upstream, answer: &'a Answer) -> Option<&'a str> {
+pub(super) fn build<'a>(side: &Upstream, answer: &'a Answer) -> Option<&'a str> {
     let name = side.version_header.as_ref()?;
     answer.outcome.response()?.headers.get(name)?.to_str().ok()
 }

@@ -6,6 +6,7 @@ use super::budget::Budget;
 use super::lane::Queue;
 use super::naming::Naming;
 use super::returns::Returns;
+use super::secondary::PairTally;
 use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
 use super::{Control, Markers};
@@ -62,6 +63,8 @@ pub(super) struct Shared {
     pub(super) sessions: Option<Sessions>,
     /// Clients by name, where some rule's ids map one to one over more than a document.
     pub(super) naming: Option<Naming>,
+    /// What became of the secondary's answers, where there is one.
+    pub(super) pairs: Option<PairTally>,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -103,6 +106,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         returns: Returns::new(incarnation),
         sessions,
         naming: Naming::new(&config, &key),
+        pairs: config.secondary.as_ref().map(|_| PairTally::default()),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
         config,

@@ -1,13 +1,14 @@
 //! From evidence to what is printed: the one place where views are made, for the command line and the admin API alike.
 
 use super::curl::{self, Sides};
+use super::noise::{all_suppressed, marks_now};
 use super::views::{
     AnswerView, ComparedView, CurlView, DiffView, DifferenceView, ExemplarView, GapView, JudgementsView, LedgerView,
     OwnedView, ReportView, RequestView, RuleView, ShowView, SignatureView,
 };
 use super::{Query, SCHEMA};
 use crate::compare::Difference;
-use crate::evidence::{Exemplar, Ledger, MarkCounts, StoredAnswer, StoredDifference, StoredRequest};
+use crate::evidence::{Exemplar, Ledger, MarkCounts, StoredAnswer, StoredDifference, StoredRequest, Suppression};
 use crate::judge::Judgement;
 use crate::store::{Figures, SignatureRecord};
 use serde_json::value::RawValue;
@@ -65,7 +66,7 @@ pub fn ledger(ledger: &Ledger) -> LedgerView {
 }
 
 /// A signature as it is printed.
-pub fn signature(record: &SignatureRecord) -> SignatureView {
+pub fn signature(record: &SignatureRecord, suppression: &Suppression) -> SignatureView {
     let facts = &record.facts;
     SignatureView {
         id: record.id.to_string(),
@@ -78,7 +79,7 @@ pub fn signature(record: &SignatureRecord) -> SignatureView {
         shape: facts.shape.clone(),
         severity: facts.severity,
         count: record.count,
-        mark_counts: marks(&record.marks),
+        mark_counts: marks(&marks_now(record, suppression)),
         first_seen: time(record.first_seen_ms),
         last_seen: time(record.last_seen_ms),
         status: record.status.clone(),
@@ -94,12 +95,14 @@ pub fn report(
     query: &Query,
     now_ms: u64,
 ) -> ReportView {
-    let signatures = records.iter().filter(|record| query.keeps(record, now_ms)).map(signature).collect();
+    let asked: Vec<&SignatureRecord> = records.iter().filter(|record| query.keeps(record, now_ms)).collect();
+    let signatures = asked.iter().map(|record| signature(record, &figures.suppression)).collect();
     let owned = figures.ownership.candidates();
     ReportView {
         schema: SCHEMA,
         signatures,
         ledger: ledger(account),
+        suppressed: all_suppressed(&asked, &figures.suppression),
         compared: ComparedView { leaves: figures.compared.leaves, hidden: figures.compared.hidden },
         owned: owned.map(|(route, since_ms)| OwnedView { route: route.to_owned(), since: time(since_ms) }).collect(),
     }
@@ -132,9 +135,10 @@ pub fn find<'a>(records: &'a [SignatureRecord], prefix: &str) -> Result<&'a Sign
 }
 
 /// A signature with its stored exchanges.
-pub fn show(record: &SignatureRecord, exemplars: &[Exemplar], sides: &Sides) -> ShowView {
+pub fn show(record: &SignatureRecord, exemplars: &[Exemplar], sides: &Sides, suppression: &Suppression) -> ShowView {
     let exemplars = exemplars.iter().map(|one| exemplar(one, sides)).collect();
-    ShowView { schema: SCHEMA, signature: signature(record), exemplars }
+    let suppressed = all_suppressed(&[record], suppression);
+    ShowView { schema: SCHEMA, signature: signature(record, suppression), suppressed, exemplars }
 }
 
 fn exemplar(exemplar: &Exemplar, sides: &Sides) -> ExemplarView {

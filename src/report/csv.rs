@@ -18,6 +18,7 @@ const COLUMNS: &[&str] = &[
     "first_seen",
     "last_seen",
     "candidate_versions",
+    "noise",
 ];
 
 /// Writes a report.
@@ -30,7 +31,7 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
     Ok(())
 }
 
-fn cells(s: &SignatureView) -> [String; 13] {
+fn cells(s: &SignatureView) -> [String; 14] {
     let versions: Vec<&str> = s.candidate_versions.iter().map(String::as_str).collect();
     [
         s.id.clone(),
@@ -46,6 +47,7 @@ fn cells(s: &SignatureView) -> [String; 13] {
         s.first_seen.clone(),
         s.last_seen.clone(),
         versions.join(" "),
+        s.noise().to_string(),
     ]
 }
 

@@ -30,12 +30,13 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
             owned.since
         )?;
     }
-    if view.signatures.is_empty() {
-        writeln!(out, "<p>No signatures.</p>")?;
+    suppressed(out, view)?;
+    if view.open().next().is_none() {
+        writeln!(out, "<p>No signatures{}.</p>", if view.signatures.is_empty() { "" } else { " but noise" })?;
     } else {
         out.write_all(b"<table><thead><tr><th>Signature<th>Severity<th>Count<th>Route<th>In<th>Path<th>Kind<th>Shape<th>Last seen")?;
         out.write_all(b"</tr></thead><tbody>\n")?;
-        for s in &view.signatures {
+        for s in view.open() {
             writeln!(
                 out,
                 "<tr><td><code>{}</code><td class=\"{sev}\">{sev}<td class=\"n\">{}<td><code>{}</code><td>{}<td><code>{}</code>\
@@ -54,6 +55,28 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
         out.write_all(b"</tbody></table>\n")?;
     }
     out.write_all(b"</body></html>\n")
+}
+
+/// Places that are noise: a section of their own.
+fn suppressed(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
+    if view.suppressed.is_empty() {
+        return Ok(());
+    }
+    out.write_all(b"<h2>Noise</h2>\n<ul>\n")?;
+    for one in &view.suppressed {
+        writeln!(
+            out,
+            "<li><code>{}</code>, {} <code>{}</code>, {}: {}{}; <code>{}</code></li>",
+            escape(&one.route),
+            one.place,
+            escape(&one.path),
+            one.kind,
+            one.in_one_line(),
+            escape(&one.builds()),
+            escape(&one.signatures.join(", ")),
+        )?;
+    }
+    out.write_all(b"</ul>\n<h2>Signatures</h2>\n")
 }
 
 fn escape(text: &str) -> String {

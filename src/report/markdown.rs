@@ -21,12 +21,13 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
     if !view.owned.is_empty() {
         writeln!(out)?;
     }
-    if view.signatures.is_empty() {
-        return writeln!(out, "No signatures.");
+    suppressed(out, view)?;
+    if view.open().next().is_none() {
+        return writeln!(out, "No signatures{}.", if view.signatures.is_empty() { "" } else { " but noise" });
     }
     writeln!(out, "| signature | severity | count | route | in | path | kind | shape | last seen |")?;
     writeln!(out, "|---|---|--:|---|---|---|---|---|---|")?;
-    for s in &view.signatures {
+    for s in view.open() {
         writeln!(
             out,
             "| `{}` | {} | {} | {} | {} | {} | {} | {} | {} |",
@@ -42,6 +43,22 @@ pub fn report(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Places that are noise: a section of their own.
+fn suppressed(out: &mut dyn Write, view: &ReportView) -> io::Result<()> {
+    if view.suppressed.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "### Noise\n")?;
+    for one in &view.suppressed {
+        let ids: Vec<String> = one.signatures.iter().map(|id| format!("`{id}`")).collect();
+        let (route, path, builds) = (code(&one.route), code(&one.path), code(one.builds().trim()));
+        let (kind, counts, ids) = (one.kind, one.in_one_line(), ids.join(", "));
+        let spaced = if builds.is_empty() { "" } else { " " };
+        writeln!(out, "- {route}, {} {path}, {kind}: {counts}{spaced}{builds}; {ids}", one.place)?;
+    }
+    writeln!(out, "\n### Signatures\n")
 }
 
 /// Stored text as code in a table cell: nothing in it is markup, a link or a column.

@@ -316,6 +316,7 @@ mod tests {
             last_seen_ms: NOW - 1_800_000,
             status: "open".into(),
             candidate_versions: ["2026.11.1".to_owned()].into(),
+            builds: Default::default(),
             exemplars: 1,
         }
     }

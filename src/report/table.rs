@@ -1,7 +1,9 @@
 //! Tables and indented text for people, as wide as the terminal. Everything stored is cleaned before it is printed.
 
 use super::text::{clean, readable, severity_style, short};
-use super::views::{AnswerView, DifferenceView, ExemplarView, LedgerView, ReportView, ShowView, SignatureView};
+use super::views::{
+    AnswerView, DifferenceView, ExemplarView, LedgerView, ReportView, ShowView, SignatureView, SuppressedView,
+};
 use crate::compare::Severity;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -23,8 +25,8 @@ const EXEMPLARS: usize = 2;
 
 /// A report: the signatures, then the account in one line.
 pub fn report(out: &mut dyn Write, view: &ReportView, colour: bool) -> io::Result<()> {
-    if view.signatures.is_empty() {
-        writeln!(out, "no signatures")?;
+    if view.open().next().is_none() {
+        writeln!(out, "no signatures{}", if view.signatures.is_empty() { "" } else { " but noise" })?;
     } else {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -32,7 +34,7 @@ pub fn report(out: &mut dyn Write, view: &ReportView, colour: bool) -> io::Resul
             table.enforce_styling();
         }
         table.set_header(["SIGNATURE", "SEVERITY", "COUNT", "ROUTE", "IN", "PATH", "KIND", "SHAPE", "LAST SEEN"]);
-        for signature in &view.signatures {
+        for signature in view.open() {
             table.add_row(row(signature, colour));
         }
         for line in table.lines() {
@@ -40,6 +42,11 @@ pub fn report(out: &mut dyn Write, view: &ReportView, colour: bool) -> io::Resul
         }
     }
     writeln!(out)?;
+    if !view.suppressed.is_empty() {
+        writeln!(out, "noise, which does not count as a difference of the candidate's:")?;
+        view.suppressed.iter().try_for_each(|one| suppressed(out, one))?;
+        writeln!(out)?;
+    }
     summary(out, &view.ledger)?;
     if let Some(line) = view.compared.in_one_line() {
         writeln!(out, "{line}")?;
@@ -48,6 +55,14 @@ pub fn report(out: &mut dyn Write, view: &ReportView, colour: bool) -> io::Resul
         writeln!(out, "cut over: {} is the candidate's since {}", clean(&owned.route), owned.since)?;
     }
     Ok(())
+}
+
+/// A place that is noise, in one line.
+fn suppressed(out: &mut dyn Write, one: &SuppressedView) -> io::Result<()> {
+    let (route, path, builds) = (clean(&one.route), clean(&one.path), clean(&one.builds()));
+    let place = if path.is_empty() { one.place.to_string() } else { format!("{} {path}", one.place) };
+    let (counts, ids) = (one.in_one_line(), one.signatures.join(", "));
+    writeln!(out, "  {route}, {place}, {}: {counts}{builds}; {ids}", one.kind)
 }
 
 fn row(s: &SignatureView, colour: bool) -> Vec<Cell> {
@@ -164,6 +179,9 @@ pub fn show(out: &mut dyn Write, view: &ShowView, number: Option<usize>) -> io::
     writeln!(out, "  seen       {} times, from {} to {}", s.count, s.first_seen, s.last_seen)?;
     for (mark, n) in &s.mark_counts {
         writeln!(out, "             {n} {}", clean(mark))?;
+    }
+    for one in &view.suppressed {
+        writeln!(out, "  noise      {}{}", one.in_one_line(), clean(&one.builds()))?;
     }
     if !s.candidate_versions.is_empty() {
         let versions: Vec<String> = s.candidate_versions.iter().map(|version| clean(version)).collect();

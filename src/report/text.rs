@@ -65,6 +65,19 @@ fn unsafe_to_print(c: char) -> bool {
             | '\u{061c}' | '\u{feff}')
 }
 
+/// A number with commas between thousands.
+pub(super) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// Clean, and no longer than so many characters.
 pub fn short(text: &str, most: usize) -> String {
     let clean = clean(text);
@@ -94,6 +107,13 @@ mod tests {
         let hostile = "a\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}b";
         assert_eq!(clean(hostile), "a\\u{1b}]0;owned\\u{7}\\r\\n\\u{9b}31m\\u{202e}b");
         assert_eq!(short("Zoë likes it", 4), "Zoë …");
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(n), text);
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! value; values are JSON text as received.
 
 use super::SCHEMA;
+pub use super::noise::{SuppressedView, VersionsView};
 use crate::compare::{Kind, Place, Severity};
+use crate::evidence::Mark;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,12 +130,33 @@ pub struct ReportView {
     pub signatures: Vec<SignatureView>,
     /// The account beside it: a quiet mirror is not parity.
     pub ledger: LedgerView,
+    /// Places that are noise, by test: no signature under them is among the open ones for them.
+    #[serde(default)]
+    pub suppressed: Vec<SuppressedView>,
     /// How much rules hide of what was compared.
     #[serde(default)]
     pub compared: ComparedView,
     /// Routes that were cut over: the candidate serves them, and nothing is compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owned: Vec<OwnedView>,
+}
+
+impl SignatureView {
+    /// True where all of its exchanges are noise: it is listed, and not among the open ones.
+    pub fn is_noise(&self) -> bool {
+        self.count > 0 && self.noise() == i64::try_from(self.count).unwrap_or(i64::MAX)
+    }
+    /// How many of its exchanges are noise.
+    pub fn noise(&self) -> i64 {
+        self.mark_counts.get(Mark::Noise.as_str()).copied().unwrap_or_default()
+    }
+}
+
+impl ReportView {
+    /// The signatures that are not noise.
+    pub fn open(&self) -> impl Iterator<Item = &SignatureView> {
+        self.signatures.iter().filter(|signature| !signature.is_noise())
+    }
 }
 
 /// How much was compared.
@@ -170,6 +193,7 @@ pub struct DifferenceView {
     #[serde(rename = "in")]
     pub place: Place,
     /// RFC 6901 pointer in a body, name in a header.
+    #[serde(with = "super::pointer")]
     pub path: String,
     /// The same place in the other side's document, where it is another there; for people, no part of the shape.
     #[serde(skip)]
@@ -311,6 +335,9 @@ pub struct ShowView {
     /// What it is.
     #[serde(flatten)]
     pub signature: SignatureView,
+    /// Under which builds it is noise, with the counts of its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<SuppressedView>,
     /// Its stored exchanges.
     pub exemplars: Vec<ExemplarView>,
 }

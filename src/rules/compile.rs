@@ -109,6 +109,10 @@ fn value_action(spec: &RuleSpec) -> Result<Option<Acts>, RuleError> {
                 let message = "a fallback fills one side: an empty value on both would be hidden";
                 return Err(error(spec, "fallback", message.into(), None));
             }
+            if spec.path.as_deref().is_some_and(|path| fallback::is_itself(path, rule)) {
+                let message = "`from` is the value that is to be filled: an empty one stays empty";
+                return Err(error(spec, "fallback", message.into(), None));
+            }
             (
                 Action::Fallback(fallback::Compiled::new(rule).map_err(fail("fallback"))?),
                 sides(rule.side, Slot::FallbackPrimary, Slot::FallbackCandidate),
@@ -130,7 +134,7 @@ fn structure_action(spec: &RuleSpec, at: &Selector, spaces: &[&str]) -> Result<A
         RuleKind::Set => (Action::Set, vec![Slot::Array]),
         RuleKind::Key(paths) => (Action::Key(key::Compiled::new(paths).map_err(fail("key"))?), vec![Slot::Array]),
         RuleKind::AbsentIsNull { empty } => {
-            absent::check(at).map_err(fail("path"))?;
+            absent::check(at).map_err(fail("absent_is_null"))?;
             (Action::Absent { empty: *empty }, vec![Slot::Absent])
         }
         RuleKind::Rename(rule) => {
@@ -138,7 +142,7 @@ fn structure_action(spec: &RuleSpec, at: &Selector, spaces: &[&str]) -> Result<A
             (Action::Rename(rule.clone()), vec![Slot::Rename])
         }
         RuleKind::Added => {
-            added::check(at).map_err(fail("path"))?;
+            added::check(at).map_err(fail("added"))?;
             (Action::Added, vec![Slot::Added])
         }
         RuleKind::SameId(rule) => {

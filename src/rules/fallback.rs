@@ -52,6 +52,12 @@ impl Compiled {
     }
 }
 
+/// True for a rule that would fill one single value from itself.
+pub(super) fn is_itself(path: &str, fallback: &Fallback) -> bool {
+    let single = |path: &str| Selector::parse(path).ok().and_then(|selector| selector.single());
+    single(path).is_some_and(|path| single(&fallback.from) == Some(path))
+}
+
 /// Drops `<…>` that begins like a tag; text that only looks like one (`a < b`) stays.
 fn strip_tags(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -120,5 +126,19 @@ mod tests {
             };
             assert!(Compiled::new(&fallback).is_err(), "{from}");
         }
+    }
+
+    #[test]
+    fn no_value_is_made_from_itself() {
+        let from = |from: &str| Fallback {
+            side: SideChoice::Primary,
+            from: from.into(),
+            chars: None,
+            suffix: "...".into(),
+            strip_html: false,
+        };
+        assert!(is_itself("$.a.b", &from("$['a'].b")) && is_itself("$.a", &from("$.a")));
+        // the root's own member, where a deeper one is empty
+        assert!(!is_itself("$..a", &from("$.a")) && !is_itself("$.x.a", &from("$.a")));
     }
 }

@@ -8,7 +8,7 @@ pub(super) fn check(spec: &RuleSpec, selector: &Selector) -> Result<(), (&'stati
         return Err(("reason", "a rule that hides a value altogether needs a reason".into()));
     }
     if selector.segments.is_empty() {
-        return Err(("path", "`$` would hide the whole body; name what is to be left out".into()));
+        return Err(("ignore", "`$` would hide the whole body; name what is to be left out".into()));
     }
     Ok(())
 }

@@ -33,6 +33,10 @@ impl Compiled {
         };
         self.parts.iter().map(part).collect()
     }
+    /// Where the parts of a key stand in an element.
+    pub(super) fn parts(&self) -> &[Vec<Pick>] {
+        &self.parts
+    }
 }
 
 #[cfg(test)]

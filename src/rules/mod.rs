@@ -65,6 +65,7 @@ pub use spec::{
     Shape, SideChoice, TextMode, UrlRule,
 };
 pub(crate) use timestamp::parse as parse_timestamp;
+pub(crate) use url::normal as normal_escapes;
 pub use value::Operand;
 
 /// A rule that cannot be compiled. `key` names the config key it is about, relative to the rule's table.

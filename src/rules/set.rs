@@ -2,7 +2,7 @@
 
 use super::acting::{ACCEPTING, Acting, Slot};
 use super::automaton::{Automaton, Walker};
-use super::selector::Specificity;
+use super::selector::{Pick, Specificity};
 use super::value::Operand;
 use super::{Rename, RuleError, RuleSpec, SetCookie};
 use super::{decode, fallback, key, number, rewrite, same_id, shape, text, timestamp, url};
@@ -239,6 +239,13 @@ impl RuleSet {
         match self.action(rule)? {
             Action::Key(key) => Some(key.of(document, element)),
             _ => None,
+        }
+    }
+    /// Where the parts of an element's key stand; none where the array's rule is another than `key`.
+    pub fn key_parts(&self, rule: RuleId) -> &[Vec<Pick>] {
+        match self.action(rule) {
+            Some(Action::Key(key)) => key.parts(),
+            _ => &[],
         }
     }
     /// True where the array's rule is `set`.

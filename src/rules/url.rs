@@ -54,7 +54,7 @@ impl Compiled {
         }
     }
     fn paths(&self, a: &Url, b: &Url) -> bool {
-        let bare = |path: &str| path.strip_suffix('/').unwrap_or(path).to_owned();
+        let bare = |path: &str| path.strip_suffix('/').filter(|bare| !bare.is_empty()).unwrap_or(path).to_owned();
         a.path == b.path || (self.rule.trailing_slash && bare(&a.path) == bare(&b.path))
     }
     fn queries(&self, a: &Url, b: &Url) -> bool {
@@ -94,12 +94,9 @@ impl Url {
             _ if rest.split('/').next().is_some_and(|first| first.contains(':')) => return None,
             _ => (None, rest),
         };
-        Some(Url {
-            origin,
-            path: if path.is_empty() { "/".into() } else { normal(path) },
-            query: query.map(normal),
-            fragment: fragment.map(normal),
-        })
+        // without a host an empty path is the page's own, wherever that is
+        let path = if path.is_empty() && origin.is_some() { "/".into() } else { normal(path) };
+        Some(Url { origin, path, query: query.map(normal), fragment: fragment.map(normal) })
     }
 }
 
@@ -119,12 +116,12 @@ fn origin(scheme: &str, authority: &str) -> Option<(String, String)> {
 }
 
 /// Escapes of unreserved characters undone, the others in upper case (RFC 3986, 6.2.2).
-fn normal(part: &str) -> String {
+pub(crate) fn normal(part: &str) -> String {
     let bytes = part.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).filter(|_| *byte == b'%');
+        let hex = bytes.get(at + 1..at + 3).filter(|hex| *byte == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
         let code = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         match (code, hex) {
             (Some(code), _) if code.is_ascii_alphanumeric() || b"-._~".contains(&code) => {
@@ -185,6 +182,14 @@ mod tests {
         assert!(same(&rule, "http://monolith:8000/a", "https://api.example:8443/a"));
         assert!(!same(&rule, "http://monolith/a", "https://evil.example/a"));
         assert!(!same(&rule, "http://monolith/a", "https://api.example/a"), "another port");
+    }
+
+    #[test]
+    fn a_reference_to_the_page_itself_is_none_to_the_root() {
+        let order = UrlRule { query_order: true, trailing_slash: true, ..UrlRule::default() };
+        assert!(same(&order, "?a=1&b=2", "?b=2&a=1"));
+        assert!(!same(&order, "?a=1&b=2", "/?b=2&a=1") && !same(&order, "#x", "/#x"));
+        assert!(!same(&order, "/%+a", "/%+A"), "no escape, so its case counts");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::state::Bounds;
 use super::writer::{BATCHES, Ending, QUESTIONS, Question, Shared, Writer};
 use super::{Figures, LeftOut, Opened, Options, SignatureRecord, StoreError};
-use crate::evidence::{EvidenceBatch, Exemplar, Ledger, Source};
+use crate::evidence::{EvidenceBatch, Exemplar, Ledger, Source, Suppression};
 use crate::judge::SignatureId;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const SIGNATURES: usize = 10_000;
 /// Cells in a store.
 const CELLS: u64 = 200_000;
+/// Routes and builds of which pairs are kept, and places in all of them: as many megabytes as the signatures take.
+const PAIRS: (usize, usize) = (4_096, 16_384);
 /// How long a reader waits for the writer thread, which may be in the middle of a sync.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,7 +49,8 @@ impl StoreHandle {
         now_ms: u64,
         nice: i32,
     ) -> Result<(StoreHandle, Opened), StoreError> {
-        let bounds = Bounds { exemplars: options.exemplars, signatures: SIGNATURES, cells: CELLS };
+        let (pairs, places) = PAIRS;
+        let bounds = Bounds { exemplars: options.exemplars, signatures: SIGNATURES, cells: CELLS, pairs, places };
         Self::start_bounded(dir, options, bounds, incarnation, now_ms, nice)
     }
     pub(super) fn start_bounded(
@@ -114,7 +117,7 @@ impl StoreHandle {
         }
         true
     }
-    /// The durable account (without what is in flight).
+    /// The durable account (without what is in flight, and before anything is called noise).
     pub fn ledger(&self) -> Ledger {
         self.shared.index.ledger()
     }
@@ -141,9 +144,14 @@ impl StoreHandle {
         }
         answer.recv_timeout(PATIENCE).map_err(|_| wrong("the store thread does not answer: try again"))?
     }
-    /// What rules hide, and which routes were cut over.
+    /// What rules hide, which routes were cut over, and what is noise.
     pub fn figures(&self) -> Figures {
         self.shared.index.figures()
+    }
+    /// What is noise, by the pairs that are durable. Tested anew where there are more of them: for whoever can wait some
+    /// milliseconds.
+    pub fn suppression(&self) -> Arc<Suppression> {
+        self.shared.index.suppression()
     }
     /// What the bounds of the tables kept out since the store began.
     pub fn left_out(&self) -> LeftOut {

@@ -1,11 +1,12 @@
 //! What the writer publishes after each sync: everybody else reads this and never waits for sled.
 
+use super::pairs::Shared;
 use super::record::Session;
 use super::state::State;
 use super::{Figures, SignatureRecord};
-use crate::evidence::{Ledger, Source};
+use crate::evidence::{Ledger, Source, Suppression, suppress};
 use crate::judge::SignatureId;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Index {
     inner: RwLock<Inner>,
+    /// What the pairs of this number were told to be.
+    told: Mutex<(u64, Arc<Suppression>)>,
 }
 
 #[derive(Default)]
@@ -22,6 +25,21 @@ struct Inner {
     figures: Figures,
     session: Option<Session>,
     signatures: HashMap<SignatureId, Arc<SignatureRecord>>,
+    pairs: Vec<Shared>,
+    /// How often they were published.
+    pairs_number: u64,
+}
+
+/// What of a state has changed.
+#[derive(Default)]
+pub(super) struct Changed {
+    pub(super) signatures: Vec<SignatureId>,
+    pub(super) pairs: bool,
+}
+
+/// What is noise by these pairs.
+pub(super) fn suppression(pairs: &[Shared]) -> Suppression {
+    suppress(pairs.iter().map(|(key, delta)| (&**key, &**delta)))
 }
 
 /// The account as a state tells it.
@@ -46,10 +64,11 @@ impl Index {
     pub(super) fn publish_all(&self, state: &State, source: Source) {
         let signatures = state.signatures.iter().map(|(id, entry)| (*id, entry.record.clone())).collect();
         self.inner.write().signatures = signatures;
-        self.publish(state, source, &[]);
+        self.publish(state, source, &Changed { signatures: Vec::new(), pairs: true });
     }
-    /// Publishes the account and the signatures that changed.
-    pub(super) fn publish(&self, state: &State, source: Source, changed: &[SignatureId]) {
+    /// Publishes the account, and what else has changed.
+    pub(super) fn publish(&self, state: &State, source: Source, changed: &Changed) {
+        let pairs = changed.pairs.then(|| state.pairs.shared());
         let ledger = ledger_of(state);
         let session = state.sessions.get(&source).cloned();
         let mut inner = self.inner.write();
@@ -60,7 +79,11 @@ impl Index {
         if inner.figures.ownership != state.ownership {
             inner.figures.ownership = state.ownership.clone();
         }
-        for id in changed {
+        if let Some(pairs) = pairs {
+            inner.pairs = pairs;
+            inner.pairs_number += 1;
+        }
+        for id in &changed.signatures {
             if let Some(entry) = state.signatures.get(id) {
                 inner.signatures.insert(*id, entry.record.clone());
             }
@@ -73,7 +96,21 @@ impl Index {
         self.inner.read().left_out
     }
     pub(super) fn figures(&self) -> Figures {
-        self.inner.read().figures.clone()
+        let figures = self.inner.read().figures.clone();
+        Figures { suppression: self.suppression(), ..figures }
+    }
+    /// What is noise. Those who ask at once wait for one another, and for nobody else.
+    pub(super) fn suppression(&self) -> Arc<Suppression> {
+        let mut told = self.told.lock();
+        let (number, pairs) = {
+            let inner = self.inner.read();
+            match inner.pairs_number == told.0 {
+                true => return told.1.clone(),
+                false => (inner.pairs_number, inner.pairs.clone()),
+            }
+        };
+        *told = (number, Arc::new(suppression(&pairs)));
+        told.1.clone()
     }
     /// This life as last made durable.
     pub(super) fn session(&self) -> Option<Session> {

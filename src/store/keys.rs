@@ -2,7 +2,7 @@
 //!
 //! Keys that grow with time (cells by hour, chunks by number) append at the end, which is what sled writes best.
 
-use crate::evidence::{CellKey, Source};
+use crate::evidence::{CellKey, PairKey, Source};
 use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 
@@ -33,6 +33,8 @@ pub(super) enum Table {
     Chunk = 0x22,
     /// Cells by hour.
     Cell = 0x30,
+    /// Pairs by route and builds: what noise is told from.
+    Pairs = 0x31,
 }
 
 impl Table {
@@ -99,6 +101,16 @@ pub(super) fn cell(key: &CellKey) -> Key {
     hasher.update(&key.comparator.to_be_bytes());
     let hash = hasher.finalize();
     Table::Cell.key(&[&key.hour.to_be_bytes(), &hash.as_bytes()[..16]])
+}
+
+/// The pairs of one route and two builds, by a hash of the whole key.
+pub(super) fn pairs(key: &PairKey) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for text in [&key.route, &key.builds.primary, &key.builds.candidate] {
+        hasher.update(&(text.len() as u64).to_be_bytes());
+        hasher.update(text.as_bytes());
+    }
+    Table::Pairs.key(&[&hasher.finalize().as_bytes()[..16]])
 }
 
 #[cfg(test)]

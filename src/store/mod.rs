@@ -9,6 +9,7 @@ mod handle;
 mod index;
 mod keys;
 mod open;
+mod pairs;
 mod read;
 mod record;
 mod salvage;
@@ -23,11 +24,12 @@ mod tests;
 pub use handle::StoreHandle;
 pub use read::AtRest;
 
-use crate::evidence::{Ledger, MarkCounts, Ownership, SignatureFacts};
+use crate::evidence::{Builds, Ledger, MarkCounts, Ownership, SignatureFacts, Suppression};
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +88,7 @@ pub struct SignatureRecord {
     pub facts: SignatureFacts,
     /// Exchanges in which it was seen.
     pub count: u64,
-    /// Of these, by mark.
+    /// Of these, by mark; what noise statistics say is no part of them, since it changes with the counts.
     pub marks: MarkCounts,
     /// Milliseconds since the Unix epoch.
     pub first_seen_ms: u64,
@@ -96,6 +98,8 @@ pub struct SignatureRecord {
     pub status: String,
     /// Candidate builds in which it was seen.
     pub candidate_versions: BTreeSet<String>,
+    /// Exchanges by the builds that answered.
+    pub builds: BTreeMap<Builds, u64>,
     /// Exemplars kept.
     pub exemplars: usize,
 }
@@ -112,6 +116,9 @@ pub struct LeftOut {
     /// Cells of the oldest hours that made room for new ones.
     #[serde(default)]
     pub cells: u64,
+    /// Pairs of routes and builds that made room for new ones.
+    #[serde(default)]
+    pub pairs: u64,
 }
 
 /// How much was compared, and how much of it rules kept from being seen; since the store began.
@@ -132,6 +139,8 @@ pub struct Figures {
     pub compared: Compared,
     /// Which routes were cut over, and when.
     pub ownership: Ownership,
+    /// What is noise.
+    pub suppression: Arc<Suppression>,
 }
 
 /// What opening for writing found.

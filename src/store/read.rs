@@ -5,9 +5,10 @@ use super::keys::{self, Table};
 use super::record::{self, Kept, Meta, StoredCell};
 use super::state::{Bounds, State};
 use super::{SignatureRecord, StoreError, gap, index, open};
-use crate::evidence::{CellDelta, CellKey, Exemplar, Ledger};
+use crate::evidence::{CellDelta, CellKey, Exemplar, Ledger, Suppression};
 use crate::judge::SignatureId;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Page cache of a store that is only read.
@@ -28,6 +29,7 @@ pub struct AtRest {
     disk: Disk,
     state: State,
     now_ms: u64,
+    suppression: Arc<Suppression>,
 }
 
 impl AtRest {
@@ -39,14 +41,22 @@ impl AtRest {
         }
         let disk = open::disk(dir, CACHE)?;
         let meta: Meta = open::meta(&disk)?.ok_or_else(|| StoreError::Missing(dir.to_path_buf()))?;
-        let bounds = Bounds { exemplars: usize::MAX, signatures: usize::MAX, cells: u64::MAX };
+        let bounds = Bounds {
+            exemplars: usize::MAX,
+            signatures: usize::MAX,
+            cells: u64::MAX,
+            pairs: usize::MAX,
+            places: usize::MAX,
+        };
         let state = open::guarded(dir, || State::load(&disk, &meta, bounds))?;
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        Ok(AtRest { disk, state, now_ms })
+        let suppression = Arc::new(index::suppression(&state.pairs.shared()));
+        Ok(AtRest { disk, state, now_ms, suppression })
     }
     /// The account, with the gap of an unclean stop. Nothing has been accounted for since, so that gap reaches until now.
     pub fn ledger(&self) -> Result<Ledger, StoreError> {
         let mut ledger = index::ledger_of(&self.state);
+        ledger.marks.move_to_noise(self.suppression.exchanges);
         let mine = self.state.sessions.iter().filter(|(source, _)| source.tee == self.state.meta.tee);
         for (_, session) in mine {
             if let Some(gap) = gap::after(session, self.now_ms) {
@@ -84,7 +94,11 @@ impl AtRest {
     }
     /// What rules hide, and which routes were cut over.
     pub fn figures(&self) -> super::Figures {
-        super::Figures { compared: self.state.totals.compared, ownership: self.state.ownership.clone() }
+        super::Figures {
+            compared: self.state.totals.compared,
+            ownership: self.state.ownership.clone(),
+            suppression: self.suppression.clone(),
+        }
     }
     /// What the bounds of the tables kept out since the store began.
     pub fn left_out(&self) -> super::LeftOut {
@@ -94,13 +108,13 @@ impl AtRest {
     pub fn verify(&self) -> Result<u64, StoreError> {
         open::guarded(self.disk.dir(), || {
             let mut referred = std::collections::BTreeSet::new();
-            let mut records = self.cells()?.len() as u64;
+            let mut records = (self.cells()?.len() + self.state.pairs.len()) as u64;
             for (id, entry) in &self.state.signatures {
                 referred.extend(entry.kept.iter().map(|kept| keys::exemplar(*id, kept.rank, kept.exchange)));
                 records += 1 + exemplars(&self.disk, *id, &entry.kept)?.len() as u64;
             }
             let mut blobs = std::collections::BTreeSet::new();
-            for table in [Table::Signature, Table::Exemplar, Table::Cell] {
+            for table in [Table::Signature, Table::Exemplar, Table::Cell, Table::Pairs] {
                 for item in self.disk.table(table, table.prefix(), false)? {
                     let (key, value) = item?;
                     if table == Table::Exemplar && !referred.contains(&key) {

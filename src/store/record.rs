@@ -257,6 +257,8 @@ pub(super) struct StoredSignature {
     #[serde(default)]
     pub(super) candidate_versions: BTreeSet<String>,
     #[serde(default)]
+    pub(super) builds: BTreeMap<crate::evidence::Builds, u64>,
+    #[serde(default)]
     pub(super) kept: Vec<Kept>,
 }
 
@@ -265,6 +267,13 @@ pub(super) struct StoredSignature {
 pub(super) struct StoredCell {
     pub(super) key: crate::evidence::CellKey,
     pub(super) cell: crate::evidence::CellDelta,
+}
+
+/// The pairs of one route and two builds, with their key, since the stored key holds a hash of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredPairs {
+    pub(super) key: crate::evidence::PairKey,
+    pub(super) pairs: crate::evidence::PairDelta,
 }
 
 /// Counters by word.

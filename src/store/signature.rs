@@ -29,6 +29,7 @@ pub(super) fn signature_record(id: SignatureId, stored: &StoredSignature) -> Sig
         last_seen_ms: stored.last_seen_ms,
         status: stored.status.clone(),
         candidate_versions: stored.candidate_versions.clone(),
+        builds: stored.builds.clone(),
         exemplars: stored.kept.len(),
     }
 }
@@ -44,6 +45,7 @@ pub(super) fn stored_signature(entry: &Entry) -> StoredSignature {
         last_seen_ms: record.last_seen_ms,
         status: record.status.clone(),
         candidate_versions: record.candidate_versions.clone(),
+        builds: record.builds.clone(),
         kept: entry.kept.clone(),
     }
 }
@@ -59,6 +61,7 @@ pub(super) fn new_record(id: SignatureId, facts: &SignatureFacts) -> SignatureRe
         last_seen_ms: 0,
         status: "open".to_owned(),
         candidate_versions: Default::default(),
+        builds: Default::default(),
         exemplars: 0,
     }
 }
@@ -75,6 +78,7 @@ pub(super) fn add(record: &mut SignatureRecord, delta: &SignatureDelta) {
     while record.candidate_versions.len() > SignatureDelta::VERSIONS {
         record.candidate_versions.pop_first();
     }
+    SignatureDelta::add_builds(&mut record.builds, &delta.builds);
 }
 
 /// Keeps the exemplars of lowest rank; writes those that stay and removes those that leave.

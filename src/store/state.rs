@@ -2,6 +2,7 @@
 
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
+use super::pairs::Pairs;
 use super::record::{self, Blob, Meta, Session, StoredCell, StoredOwner, StoredSignature, Totals};
 use super::signature::{Entry, add, keep, new_record, signature_record, stored_signature};
 use super::{StoreError, gap};
@@ -21,6 +22,10 @@ pub(super) struct Bounds {
     pub(super) signatures: usize,
     /// Cells; for a new one beyond, the oldest goes, and is counted.
     pub(super) cells: u64,
+    /// Pairs of routes and builds; for a new one beyond, the oldest goes, and is counted.
+    pub(super) pairs: usize,
+    /// Places in all of those, likewise.
+    pub(super) places: usize,
 }
 
 /// Cells held unpacked; those of the current hour are asked for again and again.
@@ -35,6 +40,8 @@ pub(super) struct Change {
     pub(super) operations: Operations,
     /// Signatures that it touches.
     pub(super) signatures: Vec<SignatureId>,
+    /// It touches the table of pairs.
+    pub(super) pairs: bool,
 }
 
 /// Everything that the writer knows.
@@ -49,6 +56,7 @@ pub(super) struct State {
     pub(super) gaps: Vec<Gap>,
     pub(super) ownership: Ownership,
     pub(super) signatures: HashMap<SignatureId, Entry>,
+    pub(super) pairs: Pairs,
     cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
 }
 
@@ -122,6 +130,7 @@ impl State {
             gaps: disk.record(&Table::Gaps.prefix())?.unwrap_or_default(),
             ownership,
             signatures,
+            pairs: Pairs::load(disk)?,
             cells: HashMap::new(),
         })
     }
@@ -245,11 +254,16 @@ impl State {
             let new = exemplars.remove(&id).unwrap_or_default();
             self.add_signature(id, batch.signatures.get(&id), &new, &mut change, disk)?;
         }
+        for (key, delta) in &batch.pairs {
+            self.pairs.add(key, delta, self.bounds, &mut self.totals, &mut change, disk)?;
+        }
         self.ownership.merge(&batch.ownership);
         for route in batch.ownership.0.keys() {
             self.write_owner(route, &mut change, disk)?;
         }
-        self.totals.applied += 1;
+        // Pairs come after the exchanges that they are of: alone they account for no request.
+        let pairs_alone = batch.counts.is_zero() && !batch.pairs.is_empty();
+        self.totals.applied += u64::from(!pairs_alone);
         self.write_session(batch.source, &mut change, disk)?;
         self.write_account(&mut change, disk)?;
         Ok(Some(change))

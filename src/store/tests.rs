@@ -16,7 +16,7 @@ use tempfile::tempdir;
 
 const CACHE: u64 = 1 << 20;
 const LONG: Duration = Duration::from_secs(60);
-const WIDE: Bounds = Bounds { exemplars: 3, signatures: 1_000, cells: 1_000 };
+const WIDE: Bounds = Bounds { exemplars: 3, signatures: 1_000, cells: 1_000, pairs: 100, places: 1_000 };
 
 fn cell_key(hour: u32) -> CellKey {
     CellKey {
@@ -58,6 +58,7 @@ fn batch(
             first_seen_ms: sequence,
             last_seen_ms: sequence,
             candidate_versions: [format!("v{sequence:03}")].into(),
+            builds: Default::default(),
         };
         (SignatureId(id), delta)
     };
@@ -134,7 +135,7 @@ fn chunks_of_a_change_that_never_came_are_removed() {
 fn full_tables_leave_out_and_count() {
     let dir = tempdir().unwrap();
     let options = Options { cache_bytes: CACHE, exemplars: 3, ..Options::default() };
-    let bounds = Bounds { exemplars: 3, signatures: 10, cells: 4 };
+    let bounds = Bounds { exemplars: 3, signatures: 10, cells: 4, pairs: 100, places: 1_000 };
     let (store, _) = StoreHandle::start_bounded(dir.path(), &options, bounds, 1, 1_000, 0).unwrap();
     store.offer(batch(store.source(), 1, 0..8, 3..6)).unwrap();
     store.offer(batch(store.source(), 2, 5..20, 5..8)).unwrap();

@@ -4,7 +4,7 @@
 //! a tee runs: a reader of exemplars sends a message and waits for the reply, for a bounded time.
 
 use super::disk::Disk;
-use super::index::Index;
+use super::index::{Changed, Index};
 use super::record::Session;
 use super::state::{Bounds, Change, State};
 use super::{Opened, Options, StoreError, open, read};
@@ -251,11 +251,12 @@ impl Writer {
         let Some((disk, state)) = &mut self.ready else { return Ok(()) };
         let pending = &self.pending;
         let changed = open::guarded(&dir, || {
-            let mut changed = Vec::new();
+            let mut changed = Changed::default();
             for batch in pending {
                 if let Some(change) = state.apply(batch, disk)? {
                     commit(disk, &change)?;
-                    changed.extend(change.signatures);
+                    changed.signatures.extend(change.signatures);
+                    changed.pairs |= change.pairs;
                 }
             }
             disk.sync()?;
@@ -318,7 +319,7 @@ impl Writer {
             disk.commit(&change.operations)?;
             disk.sync()
         })?;
-        self.shared.index.publish(state, source, &[]);
+        self.shared.index.publish(state, source, &Changed::default());
         Ok(())
     }
 }

@@ -60,6 +60,16 @@ fn a_mismatch_has_its_shape_and_ends_with_1() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"primary\": 4.50,"), "numbers are as received");
 }
 
+/// A lone surrogate in a name used to be told as the six characters that spell it, which is another name.
+#[test]
+fn two_names_have_two_pointers() {
+    let output = diff(&[("p.json", r#"{"\ud800":1,"\\ud800":1}"#), ("c.json", r#"{"\ud800":2,"\\ud800":2}"#)], JSON);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let paths: Vec<&str> = text.lines().filter(|line| line.contains("\"path\"")).map(str::trim).collect();
+    assert_eq!(paths, [r#""path": "/\ud800","#, r#""path": "/\\ud800","#]);
+}
+
 #[test]
 fn rules_of_the_route_make_it_normalised() {
     let config = "[upstreams.primary]\nurl = \"http://127.0.0.1:8000\"\n[[route]]\nmatch = \"GET /api/review/{id}\"\n\
@@ -104,6 +114,18 @@ fn unreadable_input_ends_with_2_and_is_named() {
     let cut = diff(&[("p", "HTTP/1.1 200 OK\nContent-Length"), ("c", "HTTP/1.1 200 OK\n\n")], &["p", "c"]);
     assert_eq!(cut.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&cut.stderr).contains("the header does not end"));
+}
+
+#[test]
+fn a_file_over_the_cap_is_inconclusive() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = std::fs::File::create(folder.path().join("p.json")).expect("a file");
+    file.set_len((64 << 20) + 1).expect("a hole");
+    std::fs::write(folder.path().join("c.json"), "{}").expect("it is written");
+    let output = run(folder.path(), JSON, "");
+    assert_eq!(output.status.code(), Some(4));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("p.json: inconclusive (too_large)"), "{told}");
 }
 
 #[test]

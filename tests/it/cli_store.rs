@@ -41,6 +41,7 @@ fn store(dir: &Path) {
         first_seen_ms: 1_799_999_000_000,
         last_seen_ms: 1_800_000_000_000,
         candidate_versions: ["2026.11.1".to_owned()].into(),
+        builds: Default::default(),
     };
     delta.marks.count(Mark::Unconfirmed);
     batch.signatures.insert(ID, delta);

@@ -140,6 +140,21 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: reason = \"…\" beside ignore = true",
     ),
     (
+        "a rule that allows elements",
+        "[[rule]]\nname = \"r\"\npath = \"$.a[0]\"\nadded = \"allow\"\n",
+        "paritee.toml:5:8: rule[1].path: rule `r`: an element is never an added member; the path must end in a name or `*`\n\
+         \u{20} |\n5 | path = \"$.a[0]\"\n  |        ^^^^^^^^\n\
+         \u{20} = allowed: a path that ends in a member's name, or in `*`",
+    ),
+    (
+        "a fallback of a value to itself",
+        "[[rule]]\nname = \"r\"\npath = \"$.a\"\nfallback = { side = \"primary\", from = \"$['a']\" }\n",
+        "paritee.toml:6:39: rule[1].fallback.from: rule `r`: `from` is the value that is to be filled: an empty one stays \
+         empty\n\
+         \u{20} |\n6 | fallback = { side = \"primary\", from = \"$['a']\" }\n  |                                       ^^^^^^^^\n\
+         \u{20} = allowed: from = \"$.content\": one place, by names and indices; side = \"primary\" or \"candidate\"",
+    ),
+    (
         "a URL rule that ignores what there is not",
         "[[rule]]\nname = \"u\"\npath = \"$.a\"\nurl = { ignore = [\"origin\", \"scheme\"] }\n",
         "paritee.toml:6:29: rule[1].url.ignore[2]: unknown value `scheme`\n\

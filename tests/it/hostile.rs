@@ -1,5 +1,9 @@
 //! Random documents that are hard to compare: few values that repeat, names that pointers must escape, numbers that doubles
-//! cannot hold; and small changes of them.
+//! cannot hold; and small changes of them. Below: answers and rule sets made of them, and the laws that hold of any.
+
+mod answers;
+mod laws;
+mod rules;
 
 /// A seeded source: the same documents in every run.
 pub(crate) struct Random(fastrand::Rng);

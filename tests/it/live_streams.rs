@@ -356,6 +356,22 @@ fn it_is_spoken_over_a_socket() {
 }
 
 #[test]
+fn every_side_is_asked_alike() {
+    let (ca, sides) = (Ca::new(), [(); 3].map(|()| Multi::answering(b"same")));
+    let signed = ca.sign(&["localhost"]);
+    let manner = Manner { alpn: &["h2"], ..Manner::default() };
+    let fronts: Vec<_> = sides.iter().map(|side| TlsFront::start(side.address, &signed, &manner)).collect();
+    let table = |front: &TlsFront| format!("{}\nca = \"{}\"", at(&front.url()), ca.file().display());
+    let secondary = format!("[upstreams.secondary]\nhttp2 = true\n{}\n", table(&fronts[2]));
+    let tee = tee(&table(&fronts[0]), &format!("http2 = true\n{}", table(&fronts[1])), &secondary);
+    let mut client = tee.client();
+    (0..3).for_each(|_| assert_eq!(client.get("/a").body, b"same"));
+    assert_eq!(number(&tee.settled(), "judgements.match"), 3);
+    until("the secondary has been asked as often", || (sides[2].seen().len() == 3).then_some(()));
+    assert!(sides.iter().all(|side| side.connections.load(SeqCst) == 1));
+}
+
+#[test]
 fn an_upgrade_is_refused_with_the_reason_and_a_side_without_http_2_says_so() {
     let (primary, old) = (Multi::answering(b"same"), Origin::answering(plain(b"same")));
     let refusing = tee(&at(&primary.url()), &at(&old.url()), "");

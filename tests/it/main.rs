@@ -55,6 +55,8 @@ mod live_ids;
 mod live_isolation;
 // loops end; what the candidate fetched from the monolith proves nothing
 mod live_markers;
+// a second copy of the monolith: noise is listed, hides nothing else, and disturbs nobody
+mod live_noise;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
 // the candidate's own sessions: established, bridged, ended; routes that were cut over

@@ -10,7 +10,7 @@ fn parse(text: &str) -> Document<'_> {
 }
 
 /// The patch as it is printed.
-fn printed(a: &str, b: &str) -> String {
+pub(crate) fn printed(a: &str, b: &str) -> String {
     let (primary, candidate) = (parse(a), parse(b));
     let mut out = Vec::new();
     let operations = patch(&primary, &candidate).unwrap_or_else(|error| panic!("{error}: {a} {b}"));
@@ -113,7 +113,7 @@ fn tokens(pointer: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Applies a printed patch.
-fn apply(a: &str, patch: &str) -> String {
+pub(crate) fn apply(a: &str, patch: &str) -> String {
     let document = parse(a);
     let mut tree = Tree::of(&document, document.root());
     let operations = parse(patch);
@@ -136,7 +136,7 @@ fn apply(a: &str, patch: &str) -> String {
     tree.text()
 }
 
-fn same(a: &str, b: &str) -> bool {
+pub(crate) fn same(a: &str, b: &str) -> bool {
     let (a, b) = (parse(a), parse(b));
     a.hash(a.root()) == b.hash(b.root())
 }

@@ -1,6 +1,7 @@
 //! Damaged files: the tee starts all the same, what reads is carried over, what does not is counted.
 
 use super::store_support::*;
+use paritee::evidence::{Group, NoisePlace, PairDelta, PairKey, Paired, Shape};
 use paritee::judge::{SignatureId, Verdict};
 use paritee::store::{AtRest, StoreError, StoreHandle};
 use std::fs;
@@ -9,6 +10,19 @@ use tempfile::tempdir;
 
 const SIGNATURES: u64 = 60;
 const ROUNDS: u64 = 40;
+
+/// Ten pairs of as many places as are counted, each differing on both sides: a record of some chunks.
+fn noisy() -> PairDelta {
+    let paired = Paired { both: 10, ..Paired::default() };
+    let group = |n: u64| {
+        let ids = (0..PairDelta::SHAPES as u64).map(|i| SignatureId(scrambled(n * 100 + i)));
+        Group { paired, shapes: ids.map(|id| (id, Shape { paired, pinned: false })).collect() }
+    };
+    let facts = |n: u64| facts(SignatureId(n));
+    let place = |n: u64| NoisePlace { place: facts(n).place, path: noise(n, 64), kind: facts(n).kind };
+    let groups = (0..PairDelta::GROUPS as u64).map(|n| (place(n), group(n))).collect();
+    PairDelta { pairs: 10, groups, ..PairDelta::default() }
+}
 
 /// A store of some size, closed cleanly.
 fn fill(dir: &Path) {
@@ -20,6 +34,7 @@ fn fill(dir: &Path) {
             add_mismatch(&mut batch, SignatureId(number % SIGNATURES), number, 1_500);
         }
         batch.counts.count_verdict(Verdict::Match);
+        batch.pairs.insert(PairKey { route: "GET /noisy".to_owned(), builds: Default::default() }, noisy());
         batch.received_so_far = sequence * 11;
         assert!(store.offer(batch).is_ok());
         assert!(store.settle(LONG));
@@ -106,6 +121,8 @@ fn a_damaged_snapshot_or_setting_loses_nothing() {
     fill(&good);
     // sled writes a snapshot when it opens a store that has changed
     let before = AtRest::open(&good).expect("the test's own files and stores");
+    let suppression = before.figures().suppression;
+    assert_eq!(suppression.places.len(), PairDelta::GROUPS);
     let (ledger, signatures) = (
         before.ledger().expect("the test's own files and stores"),
         before.signatures().expect("the test's own files and stores"),
@@ -129,6 +146,7 @@ fn a_damaged_snapshot_or_setting_loses_nothing() {
         let mut now = rest.signatures().expect("the test's own files and stores");
         now.retain(|s| s.id.0 != 7_777);
         assert_eq!(now, signatures, "{what}");
+        assert_eq!(rest.figures().suppression, suppression, "{what}");
         let mut counts = rest.ledger().expect("the test's own files and stores").counts;
         counts.mismatched -= 1;
         assert_eq!(counts, ledger.counts, "{what}");

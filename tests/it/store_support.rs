@@ -110,6 +110,7 @@ pub(crate) fn add_mismatch(batch: &mut EvidenceBatch, id: SignatureId, number: u
         first_seen_ms: number,
         last_seen_ms: number,
         candidate_versions: ["2026.11.1".to_owned()].into(),
+        builds: Default::default(),
     });
     delta.count += 1;
     delta.marks.add(&marks);

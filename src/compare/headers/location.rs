@@ -1,14 +1,15 @@
 //! Location by the parts of its URL; the first part that differs names the difference.
 
 use super::{Difference, Fields, Severity, only};
+use crate::rules::normal_escapes;
 
 #[derive(PartialEq, Eq)]
-struct Parts<'a> {
+struct Parts {
     scheme: Option<String>,
     authority: Option<String>,
-    path: &'a str,
-    query: Option<&'a str>,
-    fragment: Option<&'a str>,
+    path: String,
+    query: Option<String>,
+    fragment: Option<String>,
 }
 
 pub(super) fn compare(fields: &Fields<'_>, out: &mut Vec<Difference>) {
@@ -33,8 +34,9 @@ pub(super) fn compare(fields: &Fields<'_>, out: &mut Vec<Difference>) {
 }
 
 /// RFC 3986 appendix B. Scheme and host are put in lower case, a default port and an empty path of an authority are
-/// filled in; the rest stays as sent, since `%2F` is not `/` and query order can mean something.
-fn parse(url: &str) -> Parts<'_> {
+/// filled in, and escapes are read as the `url` rule reads them: `%7E` is `~`, but `%2F` is not `/`. Query order can mean
+/// something.
+fn parse(url: &str) -> Parts {
     let (rest, fragment) = split(url, '#');
     let (rest, query) = split(rest, '?');
     let (scheme, rest) = match rest.split_once(':') {
@@ -49,6 +51,7 @@ fn parse(url: &str) -> Parts<'_> {
         }
         None => (None, rest),
     };
+    let (path, [query, fragment]) = (normal_escapes(path), [query, fragment].map(|part| part.map(normal_escapes)));
     Parts { scheme, authority, path, query, fragment }
 }
 

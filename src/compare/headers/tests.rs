@@ -159,6 +159,7 @@ fn location_by_parts() {
     let location = |a, b| same(&[("location", a)], &[("location", b)]);
     location("HTTP://Example.org:80/a", "http://example.org/a");
     location("https://example.org", "https://EXAMPLE.org:443/");
+    location("/%7Ea?x=%2f#%41", "/~a?x=%2F#A");
     one("location", "/a", "/b", "path high path");
     one("location", "/a%2Fb", "/a/b", "path high path");
     one("location", "/a?x=1&y=2", "/a?y=2&x=1", "query high query");

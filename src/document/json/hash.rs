@@ -41,26 +41,20 @@ impl Seeds {
     pub(super) fn name(&self, content: &[u8]) -> u128 {
         xxh3_128_with_seed(content, self.name)
     }
+    /// Small numbers are mixed as words: a buffer that is written by bytes and read by words makes the processor wait.
     pub(super) fn number(&self, key: &NumberKey) -> u128 {
-        let mut head = [0_u8; 25];
         match key {
             NumberKey::Small { negative, magnitude } => {
-                head[0] = 1;
-                head[1] = u8::from(*negative);
-                head[2..10].copy_from_slice(&magnitude.to_le_bytes());
-                xxh3_128_with_seed(&head[..10], self.number)
+                pair(u128::from(*magnitude), 1 | u128::from(*negative) << 8, self.number)
             }
-            NumberKey::Float(bits) => {
-                head[0] = 2;
-                head[1..9].copy_from_slice(&bits.to_le_bytes());
-                xxh3_128_with_seed(&head[..9], self.number)
-            }
+            NumberKey::Float(bits) => pair(u128::from(*bits), 2, self.number),
             NumberKey::Exact(decimal) => {
+                let mut head = [0_u8; 18];
                 head[0] = 3;
                 head[1] = u8::from(decimal.negative);
                 head[2..18].copy_from_slice(&decimal.exponent.to_le_bytes());
                 let mut all = Vec::with_capacity(18 + decimal.digits.len());
-                all.extend_from_slice(&head[..18]);
+                all.extend_from_slice(&head);
                 all.extend_from_slice(&decimal.digits);
                 xxh3_128_with_seed(&all, self.number)
             }
@@ -95,17 +89,16 @@ impl Seeds {
     }
 }
 
-/// Two hashes as one, in order. Each half of the result depends on all of both: products of 64 by 64 bits, folded, keyed by
+/// Two hashes as one, in order. Each half of the result depends on all of both: a product of 64 by 64 bits, folded, keyed by
 /// the seed (the mixing step of wyhash).
 #[inline]
 fn pair(first: u128, second: u128, seed: u64) -> u128 {
     const ODD: [u64; 4] = [0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB, 0x8EBC_6AF0_9C88_C6E3, 0x5899_65CC_7537_4CC3];
     let (a, b) = (first as u64, (first >> 64) as u64);
     let (c, d) = (second as u64, (second >> 64) as u64);
-    let low = mix(a ^ seed ^ ODD[0], c ^ ODD[1]) ^ mix(b ^ ODD[2], d ^ seed.rotate_left(32) ^ ODD[3]);
-    let high = mix(a ^ ODD[3], d ^ seed ^ ODD[2]) ^ mix(b ^ seed.rotate_left(17) ^ ODD[1], c ^ ODD[0]);
-    let last = mix(low ^ seed, high ^ ODD[0]);
-    u128::from(low ^ last) | u128::from(high.wrapping_add(last.rotate_left(29))) << 64
+    let low = mix(a ^ c.rotate_left(23) ^ seed ^ ODD[0], b ^ d.rotate_left(41) ^ ODD[1]);
+    let high = mix(a.wrapping_add(d) ^ ODD[2], b.wrapping_add(c) ^ seed.rotate_left(32) ^ ODD[3]);
+    u128::from(low) | u128::from(high) << 64
 }
 
 #[inline]
@@ -146,5 +139,58 @@ impl Hasher {
     /// An array of which the elements were folded.
     pub fn array(&self, folded: u128, count: u64) -> u128 {
         self.0.array(folded, count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn small_inputs_never_meet_in_either_half() {
+        let seeds = Seeds::new(7);
+        let (mut low, mut high, mut n) = (HashSet::new(), HashSet::new(), 0);
+        let mut add = |hash: u128| {
+            n += 1;
+            low.insert(hash as u64);
+            high.insert((hash >> 64) as u64);
+        };
+        for magnitude in 0..100_000_u64 {
+            add(seeds.number(&NumberKey::Small { negative: false, magnitude }));
+            add(seeds.number(&NumberKey::Small { negative: true, magnitude: magnitude + 1 }));
+            add(seeds.number(&NumberKey::Float((magnitude as f64 + 0.5).to_bits())));
+        }
+        let leaf: Vec<u128> =
+            (0..60).map(|magnitude| seeds.number(&NumberKey::Small { negative: false, magnitude })).collect();
+        for a in &leaf {
+            for b in &leaf {
+                add(seeds.element(*a, *b));
+                add(seeds.member(*a, *b));
+                add(seeds.object(*a, *b as u64));
+                add(seeds.array(seeds.element(seeds.element(0, *a), *b), 2));
+                add(seeds.object(seeds.member(*a, *b).wrapping_add(seeds.member(*b, *b)), 2));
+            }
+        }
+        assert_eq!((low.len(), high.len()), (n, n));
+    }
+
+    #[test]
+    fn every_bit_of_the_input_moves_about_half_of_each_half() {
+        let (mut moved, mut times) = ([0_u32; 128], 0);
+        for round in 0..64_u64 {
+            let word = |n: u64| xxh3_128_with_seed(&round.to_le_bytes(), n);
+            let (first, second) = (word(1), word(2));
+            let plain = pair(first, second, 99);
+            for bit in 0..256_u32 {
+                let flip = |value: u128, from: u32| if bit / 128 == from { value ^ 1 << (bit % 128) } else { value };
+                let changed = plain ^ pair(flip(first, 0), flip(second, 1), 99);
+                assert!(changed as u64 != 0 && (changed >> 64) as u64 != 0);
+                (0..128).for_each(|at| moved[at] += (changed >> at & 1) as u32);
+                times += 1;
+            }
+        }
+        let share = |moved: &u32| f64::from(*moved) / f64::from(times);
+        assert!(moved.iter().all(|moved| (0.45..0.55).contains(&share(moved))), "{:?}", moved.map(|m| share(&m)));
     }
 }

@@ -20,7 +20,7 @@ pub use leaves::count_leaves;
 pub use lockstep::same_in_step;
 pub use number::{Decimal, NumberKey};
 pub use scan::is_json_number;
-pub use string::{escape, pointer_token, spell, token_name, unescape};
+pub use string::{escape, pointer_content, pointer_text, pointer_token, spell, token_content, token_name, unescape};
 pub use visit::{Scalar, Step};
 
 use std::borrow::Cow;

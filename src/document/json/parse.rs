@@ -69,13 +69,14 @@ struct Parser<'a> {
 /// A member's name, read before its value.
 #[derive(Clone, Copy)]
 struct Name {
-    start: u32,
-    end: u32,
-    escaped: bool,
+    /// Where it starts, and in the upper half where it ends: one word, since it is handed over in memory, and two halves that
+    /// are read as one word make the processor wait for both.
+    span: u64,
     hash: u64,
+    escaped: bool,
 }
 
-const NO_NAME: Name = Name { start: u32::MAX, end: u32::MAX, escaped: false, hash: 0 };
+const NO_NAME: Name = Name { span: u64::MAX, hash: 0, escaped: false };
 
 impl Parser<'_> {
     fn document(&mut self) -> Result<(), Stop> {
@@ -161,7 +162,7 @@ impl Parser<'_> {
         }
         self.cursor.at += 1;
         self.cursor.space();
-        Ok(Name { start: start as u32, end: end as u32, escaped, hash: low })
+        Ok(Name { span: start as u64 | (end as u64) << 32, hash: low, escaped })
     }
 
     /// Reads a scalar to its end, or opens a container (then true).
@@ -224,8 +225,8 @@ impl Parser<'_> {
             name_hash: name.hash,
             start: start as u32,
             end: self.cursor.at as u32,
-            name_start: name.start,
-            name_end: name.end,
+            name_start: name.span as u32,
+            name_end: (name.span >> 32) as u32,
             next: self.nodes.len() as u32 + 1,
             leaves: 1,
             kind,

@@ -86,6 +86,10 @@ fn push_code(out: &mut Vec<u8>, code: u32) {
 
 /// Content as text for people: a lone surrogate is spelled `\ud800`, as in its source.
 pub fn spell(content: &[u8]) -> String {
+    spell_with(content, "\\u")
+}
+
+fn spell_with(content: &[u8], mark: &str) -> String {
     let mut out = String::with_capacity(content.len());
     let mut rest = content;
     loop {
@@ -100,7 +104,7 @@ pub fn spell(content: &[u8]) -> String {
                 match bad {
                     [0xED, second @ 0xA0..=0xBF, third, after @ ..] => {
                         let unit = 0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        out.push_str(&format!("{mark}{unit:04x}"));
                         rest = after;
                     }
                     [_, after @ ..] => {
@@ -149,9 +153,13 @@ pub fn escape(content: &[u8]) -> String {
     out
 }
 
-/// The name that a reference token of RFC 6901 spells, without its `/`.
+/// How a lone surrogate is written in a pointer that is text: `~ud800`, which no pointer of RFC 6901 holds, so that it is
+/// another name than the six characters `\ud800`.
+const SURROGATE: &str = "~u";
+
+/// The name that a reference token of RFC 6901 spells, without its `/`; a lone surrogate as [`spell`] spells it.
 pub fn token_name(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
+    token.replace("~1", "/").replace(SURROGATE, "\\u").replace("~0", "~")
 }
 
 /// Appends a reference token of RFC 6901: `/`, then the name with `~` as `~0` and `/` as `~1`.
@@ -162,11 +170,51 @@ pub fn pointer_token(out: &mut String, name: &[u8]) {
     {
         return out.push_str(plain);
     }
-    for char in spell(name).chars() {
-        match char {
-            '~' => out.push_str("~0"),
-            '/' => out.push_str("~1"),
-            char => out.push(char),
+    let mut token = Vec::with_capacity(name.len());
+    for byte in name {
+        match byte {
+            b'~' => token.extend_from_slice(b"~0"),
+            b'/' => token.extend_from_slice(b"~1"),
+            byte => token.push(*byte),
         }
     }
+    out.push_str(&spell_with(&token, SURROGATE));
+}
+
+/// The content of a pointer (or of a token) that is text: its lone surrogates are such again.
+pub fn pointer_content(pointer: &str) -> Vec<u8> {
+    let mut parts = pointer.split(SURROGATE);
+    let mut out = parts.next().unwrap_or("").as_bytes().to_vec();
+    for part in parts {
+        match part.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()) {
+            Some(unit) => {
+                push_code(&mut out, unit);
+                out.extend_from_slice(part.get(4..).unwrap_or("").as_bytes());
+            }
+            None => out.extend_from_slice(part.as_bytes()),
+        }
+    }
+    out
+}
+
+/// The content of a pointer as text: what [`pointer_content`] undoes.
+pub fn pointer_text(content: &[u8]) -> String {
+    spell_with(content, SURROGATE)
+}
+
+/// The name that a token spells, as content.
+pub fn token_content(token: &str) -> Vec<u8> {
+    let plain = pointer_content(token);
+    let mut out = Vec::with_capacity(plain.len());
+    let mut rest = plain.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, after) = match (first, after) {
+            (b'~', [b'0', after @ ..]) => (b'~', after),
+            (b'~', [b'1', after @ ..]) => (b'/', after),
+            _ => (*first, after),
+        };
+        out.push(byte);
+        rest = after;
+    }
+    out
 }

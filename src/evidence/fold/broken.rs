@@ -80,6 +80,8 @@ impl Fold {
             first_seen_ms: broken.first_seen_ms,
             last_seen_ms: broken.last_seen_ms,
             candidate_versions: version.map(|version| short(version).to_owned()).into_iter().collect(),
+            // of no builds: an id with two partners is never the monolith's own noise
+            builds: Default::default(),
         };
         self.ranks.entry(id).or_default();
         match self.signatures.entry(id) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::compare::{Kind, Place, Severity};
+use crate::evidence::{Builds, PairKey};
 use crate::exchange::{
     Answer, Body, CandidateSession, Client, ExchangeId, Failure, FailureKind, Outcome, Provenance, Request, Response,
     Route,
@@ -329,4 +330,34 @@ fn requests_are_named_under_the_key() {
     assert_eq!(cells(Some(&[1; 32])), cells(Some(&[1; 32])), "one key, one name, over restarts");
     assert_ne!(cells(Some(&[1; 32])), cells(Some(&[2; 32])));
     assert_ne!(cells(Some(&[1; 32])), cells(None));
+}
+
+#[test]
+fn a_pair_is_counted_under_its_builds_and_without_secrets() {
+    let exchange = exchange(1, "/a/1", answer(200, "1"), answer(200, "2"));
+    let secret = "/a/sk_live_token=S3CRET";
+    let (both, mine) = (mismatch(&["/n", secret]), mismatch(&["/n"]));
+    let count = |mut fold: Fold| {
+        add(&mut fold, &exchange, &both);
+        let (candidate, second) =
+            (fold.found("GET /a/{id}", &both, &redactor()), fold.found("GET /a/{id}", &mine, &redactor()));
+        fold.add_pair(&exchange, (Some("m1"), None), &candidate.unwrap(), &second.unwrap());
+        assert!(!fold.is_empty());
+        take(&mut fold)
+    };
+    assert!(count(fold()).pairs.is_empty(), "nothing is counted where there is no secondary");
+    let batch = count(fold().with_pairs());
+    assert!(!format!("{:?}", batch.pairs).contains("S3CRET"), "{:?}", batch.pairs);
+    let key = |candidate: &str| PairKey {
+        route: "GET /a/{id}".into(),
+        builds: Builds { primary: "m1".into(), candidate: candidate.into() },
+    };
+    let (judged, pair) = (&batch.pairs[&key("c1")], &batch.pairs[&key("")]);
+    assert_eq!((judged.pairs, judged.mixes.values().sum::<u64>()), (0, 1));
+    assert_eq!((pair.pairs, pair.groups.len(), pair.last_ms), (1, 2, exchange.received_at_ms));
+    let counts: Vec<_> = pair.groups.values().map(|group| (group.paired.candidate_only, group.paired.both)).collect();
+    assert_eq!(counts, [(1, 0), (0, 1)]);
+    assert!(batch.signatures.values().all(|delta| delta.builds == BTreeMap::from([(key("c1").builds, 1)])));
+    let paths: BTreeSet<_> = batch.signatures.values().map(|delta| delta.facts.path.clone()).collect();
+    assert_eq!(paths, pair.groups.keys().map(|at| at.path.clone()).collect(), "a place has one name");
 }

@@ -5,7 +5,7 @@ use super::entry::{Asking, Held, Standing};
 use super::{Jar, Sessions};
 use crate::config::Bridge;
 use crate::exchange::{Answer, CandidateSession, ExchangeId, Failure, Request as Asked};
-use crate::mirror::ask::{Candidate, CopyBody, marker_expiry_s};
+use crate::mirror::ask::{CopyBody, Leg, marker_expiry_s};
 use crate::mirror::lane::Job;
 use crate::mirror::shared::Shared;
 use crate::principal::{Claims, Credential};
@@ -57,7 +57,7 @@ impl Passport {
 
 impl Sessions {
     /// What the copy of this exchange carries. Waits for a log-in or a bridge under way, at most the candidate's timeout.
-    pub(in crate::mirror) async fn passport(&self, shared: &Shared, candidate: &Candidate, job: &Job) -> Passport {
+    pub(in crate::mirror) async fn passport(&self, shared: &Shared, candidate: &Leg, job: &Job) -> Passport {
         let primary = job.primary.outcome.status();
         let Some(session) = &job.ticket.session else { return Passport::plain(&job.request, primary) };
         if job.ticket.cleared && job.request.method.is_safe() {
@@ -97,7 +97,7 @@ impl Sessions {
         }
     }
     /// Exchanges the primary's session for the candidate's credential. False where that came to nothing.
-    async fn cross(&self, shared: &Shared, candidate: &Candidate, job: &Job, bridge: &Bridge, asking: Asking) -> bool {
+    async fn cross(&self, shared: &Shared, candidate: &Leg, job: &Job, bridge: &Bridge, asking: Asking) -> bool {
         let patience = candidate.upstream.timeout;
         let (id, expiry_s) = (shared.exchange_id(), marker_expiry_s(patience));
         let request = || self.bridge_request(shared, candidate, job, bridge, (id, expiry_s));
@@ -125,7 +125,7 @@ impl Sessions {
     fn bridge_request(
         &self,
         shared: &Shared,
-        candidate: &Candidate,
+        candidate: &Leg,
         job: &Job,
         bridge: &Bridge,
         (id, expiry_s): (ExchangeId, u64),
@@ -136,7 +136,7 @@ impl Sessions {
             let line = [self.config.cookie.as_bytes(), b"=", value].concat();
             own.extend(HeaderValue::from_bytes(&line).ok().map(|line| (COOKIE, line)));
         }
-        let mut headers = candidate.head_for(job, own);
+        let mut headers = candidate.head_for(job.peer, own);
         shared.markers.mark_shadow(&mut headers, id, expiry_s, &bridge.method, &bridge.path);
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let mut request = Request::new(CopyBody::none());

@@ -3,7 +3,7 @@
 use super::super::compact::spaced;
 use super::super::text::short;
 use crate::compare::IDENTITIES;
-use crate::document::json::{Document, NodeId, NodeKind, pointer_token, spell, token_name, unescape};
+use crate::document::json::{Document, NodeId, NodeKind, pointer_token, spell, token_content, unescape};
 use std::collections::HashSet;
 
 /// Members of an object that are looked at.
@@ -102,7 +102,7 @@ fn find(document: &Document<'_>, from: Option<NodeId>, elements: &[NodeId], toke
         here = match document.kind(here) {
             NodeKind::Array if at == 0 => *elements.get(token.parse::<usize>().ok()?)?,
             NodeKind::Array => document.element(here, token.parse().ok()?)?,
-            _ => document.member(here, token_name(token).as_bytes())?,
+            _ => document.member(here, &token_content(token))?,
         };
     }
     Some(here)

@@ -181,6 +181,8 @@ fn open(
 /// A place as a pointer; of one that fills a page, the start and the end.
 fn pointer(tokens: &[&str]) -> String {
     let whole: String = tokens.iter().flat_map(|token| ["/", token]).collect();
+    // a lone surrogate, as JSON spells it
+    let whole = whole.replace("~u", "\\u");
     let part = |at: usize| whole.char_indices().nth(at).map_or(whole.len(), |(at, _)| at);
     if part(2 * POINTER) == whole.len() {
         return whole;

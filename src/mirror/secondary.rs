@@ -1,0 +1,293 @@
+//! The secondary's leg: a second copy of the monolith is asked beside the candidate, so that it is known where the monolith
+//! disagrees with itself.
+//!
+//! **Nothing waits for it.** It has bounds of its own, the judgement goes its way without it, and whatever becomes of it is
+//! counted under one name.
+
+use super::ask::{Leg, NoRoom, is_repeatable, marker_expiry_s};
+use super::lane::Job;
+use super::shadow::{Shadow, build};
+use crate::compare::words;
+use crate::config::{Config, RouteIndex, Upstream};
+use crate::evidence::Found;
+use crate::exchange::{Answer, Chunks, Client, Exchange, ExchangeId, Request as Asked};
+use http::{HeaderMap, Method};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::sync::oneshot;
+
+/// What one exchange takes beside the bytes of its bodies and heads.
+const OVERHEAD: usize = 1 << 10;
+
+/// What became of one exchange as evidence of noise. A closed list, used by metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairOutcome {
+    /// It is a pair.
+    Counted,
+    /// Its method is not safe: never sent.
+    Method,
+    /// The client left: there is no whole answer to hold anything against.
+    ClientLeft,
+    /// Too many wait for the secondary.
+    InFlight,
+    /// Their copies hold too many bytes.
+    Bytes,
+    /// The secondary gave no whole answer.
+    Failed,
+    /// The secondary runs another build than the primary: what differs is the build's.
+    OtherBuild,
+    /// The candidate's answer was not judged.
+    NotJudged,
+    /// One of the two comparisons did not reach headers and bodies, or was cut.
+    NotCompared,
+}
+words!(PairOutcome {
+    Counted = "counted", Method = "method", ClientLeft = "client_left", InFlight = "in_flight", Bytes = "bytes",
+    Failed = "failed", OtherBuild = "other_build", NotJudged = "not_judged", NotCompared = "not_compared",
+});
+
+/// How many of each [`PairOutcome`] since the start, in its order.
+#[derive(Default)]
+pub(super) struct PairTally([AtomicU64; 9]);
+
+impl PairTally {
+    fn count(&self, outcome: PairOutcome) {
+        self.0[outcome as usize].fetch_add(1, Relaxed);
+    }
+    /// All of them.
+    pub(super) fn counts(&self) -> [u64; 9] {
+        std::array::from_fn(|at| self.0[at].load(Relaxed))
+    }
+}
+
+/// The secondary as the shadow thread asks it.
+pub(super) struct Secondary {
+    leg: Leg,
+    asked: Cell<usize>,
+    bytes: Cell<usize>,
+    most: (usize, usize),
+}
+
+impl Secondary {
+    /// Bounded like the candidate's leg, and apart from it.
+    pub(super) fn new(upstream: Upstream, config: &Config) -> Rc<Secondary> {
+        let most = (config.mirror.max_in_flight, config.mirror.max_in_flight_bytes);
+        let leg = Leg::new("secondary", upstream, &config.primary);
+        Rc::new(Secondary { leg, asked: Cell::new(0), bytes: Cell::new(0), most })
+    }
+    /// Closes connections that lay idle too long.
+    pub(super) fn sweep(&self) {
+        self.leg.pool.sweep();
+    }
+    fn admit(self: &Rc<Self>, bytes: usize) -> Result<Rc<Place>, PairOutcome> {
+        if self.asked.get() >= self.most.0 {
+            return Err(PairOutcome::InFlight);
+        }
+        self.asked.set(self.asked.get() + 1);
+        let place = Rc::new(Place { of: self.clone(), bytes: Cell::new(0) });
+        if place.charge(bytes) { Ok(place) } else { Err(PairOutcome::Bytes) }
+    }
+}
+
+/// One exchange's place in the bounds; given back when dropped.
+struct Place {
+    of: Rc<Secondary>,
+    bytes: Cell<usize>,
+}
+
+impl Place {
+    fn charge(&self, bytes: usize) -> bool {
+        let held = self.of.bytes.get() + bytes;
+        if held > self.of.most.1 {
+            return false;
+        }
+        self.of.bytes.set(held);
+        self.bytes.set(self.bytes.get() + bytes);
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.of.asked.set(self.of.asked.get() - 1);
+        self.of.bytes.set(self.of.bytes.get() - self.bytes.get());
+    }
+}
+
+/// The candidate's side of a pair, judged.
+struct Judged {
+    exchange: Box<Exchange>,
+    place: Option<RouteIndex>,
+    candidate_build: Option<String>,
+    found: Option<Found>,
+}
+
+/// The end of a pair that the candidate's answer goes to. Dropped, that answer was not judged.
+pub(super) struct Beside {
+    judged: oneshot::Sender<Result<Judged, PairOutcome>>,
+    place: Rc<Place>,
+    /// The secondary's request goes out before the candidate's.
+    pub(super) is_first: bool,
+}
+
+impl Beside {
+    /// Hands over what the candidate's answer was judged to be.
+    pub(super) fn judged(
+        self,
+        mut exchange: Exchange,
+        place: Option<RouteIndex>,
+        candidate_build: Option<String>,
+        found: Option<Found>,
+    ) {
+        // The candidate's answer has done its work; the secondary's takes its place.
+        exchange.candidate = super::ask::not_asked("its answer is judged already");
+        let primary = exchange.primary.outcome.response();
+        let held = kept(exchange.request.body.kept(), &exchange.request.headers)
+            + primary.map_or(0, |response| kept(response.body.kept(), &response.headers));
+        let judged = match self.place.charge(held) {
+            true => Ok(Judged { exchange: Box::new(exchange), place, candidate_build, found }),
+            false => Err(PairOutcome::Bytes),
+        };
+        // Where the secondary has failed meanwhile nobody waits for it.
+        let _ = self.judged.send(judged);
+    }
+}
+
+fn kept(body: &Chunks, headers: &HeaderMap) -> usize {
+    body.len() + headers.values().map(|value| value.len()).sum::<usize>()
+}
+
+/// Half of the exchanges go to the secondary first, so that neither side always finds what the other has warmed up.
+fn is_first(id: ExchangeId) -> bool {
+    id.0 & 1 == 1
+}
+
+/// Begins to ask the secondary; `None` where it is not asked, which is counted.
+pub(super) fn begin(shadow: &Rc<Shadow>, job: &Job, id: ExchangeId) -> Option<Beside> {
+    let (secondary, tally) = (shadow.secondary.as_ref()?, shadow.shared.pairs.as_ref()?);
+    let asked = &job.request;
+    let admitted = match &asked.method {
+        // Never a write.
+        method if !matches!(*method, Method::GET | Method::HEAD) => Err(PairOutcome::Method),
+        _ if job.client == Client::Left => Err(PairOutcome::ClientLeft),
+        _ => secondary.admit(OVERHEAD + kept(asked.body.kept(), &asked.headers)),
+    };
+    let place = match admitted {
+        Ok(place) => place,
+        Err(outcome) => {
+            tally.count(outcome);
+            return None;
+        }
+    };
+    let (sender, judged) = oneshot::channel();
+    // As the primary got it, and marked, so that wherever it comes by it is not copied again.
+    let mut headers = secondary.leg.head_for(job.peer, asked.headers.clone());
+    let markers = &shadow.shared.markers;
+    markers.append_hop(&mut headers);
+    let expiry_s = marker_expiry_s(secondary.leg.upstream.timeout);
+    markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
+    let asked = Asked { method: asked.method.clone(), target: asked.target.clone(), headers, body: asked.body.clone() };
+    let (shadow, of) = (shadow.clone(), place.clone());
+    tokio::task::spawn_local(async move {
+        let outcome = pair(&shadow, &of, asked, judged).await;
+        shadow.shared.pairs.iter().for_each(|tally| tally.count(outcome));
+    });
+    Some(Beside { judged: sender, place, is_first: is_first(id) })
+}
+
+/// Asks, waits for the candidate's side, and counts the pair.
+async fn pair(
+    shadow: &Shadow,
+    place: &Place,
+    asked: Asked,
+    judged: oneshot::Receiver<Result<Judged, PairOutcome>>,
+) -> PairOutcome {
+    let leg = &place.of.leg;
+    let request = || leg.request(&asked, asked.headers.clone());
+    let ask = (request, is_repeatable(&asked));
+    let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, |bytes| place.charge(bytes)).await {
+        Ok(answer) => answer,
+        Err(NoRoom) => return PairOutcome::Bytes,
+    };
+    if answer.outcome.response().is_none() {
+        return PairOutcome::Failed;
+    }
+    match judged.await {
+        Ok(Ok(judged)) => shadow.add_pair(judged, answer),
+        Ok(Err(outcome)) => outcome,
+        Err(_) => PairOutcome::NotJudged,
+    }
+}
+
+impl Shadow {
+    /// Holds the monolith against itself, and counts what was found beside what the candidate was found to be.
+    fn add_pair(&self, judged: Judged, answer: Answer) -> PairOutcome {
+        let Judged { mut exchange, place, candidate_build, found } = judged;
+        let config = &self.shared.config;
+        let Some(secondary) = &config.secondary else { return PairOutcome::NotJudged };
+        let builds = (build(&config.primary, &exchange.primary), build(secondary, &answer));
+        if let (Some(mine), Some(theirs)) = builds
+            && mine != theirs
+        {
+            return PairOutcome::OtherBuild;
+        }
+        let Some(candidate) = found else { return PairOutcome::NotCompared };
+        exchange.secondary = Some(answer);
+        let Some(exchange) = exchange.against_itself() else { return PairOutcome::NotJudged };
+        let judgement = (self.judge)(&exchange, self.rules(place), &config.context);
+        let mut closing = self.closing.borrow_mut();
+        let Some(second) = closing.fold.found(&exchange.route.name, &judgement, &self.redactor) else {
+            return PairOutcome::NotCompared;
+        };
+        let versions = (build(&config.primary, &exchange.primary), candidate_build.as_deref());
+        closing.fold.add_pair(&exchange, versions, &candidate, &second);
+        if closing.is_full() {
+            closing.close();
+        }
+        PairOutcome::Counted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, load};
+
+    fn secondary() -> Rc<Secondary> {
+        let flags = Flags { primary: Some("http://127.0.0.1:9".into()), ..Flags::default() };
+        let config = load(None, &flags).unwrap();
+        let mut secondary = Rc::into_inner(Secondary::new(config.primary.clone(), &config)).unwrap();
+        secondary.most = (2, 100);
+        Rc::new(secondary)
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_and_given_back() {
+        let secondary = secondary();
+        let first = secondary.admit(60).ok().unwrap();
+        assert_eq!(secondary.admit(41).err(), Some(PairOutcome::Bytes));
+        let second = secondary.admit(30).ok().unwrap();
+        assert_eq!(secondary.admit(0).err(), Some(PairOutcome::InFlight));
+        assert!(!second.charge(11) && second.charge(10));
+        drop(first);
+        assert!(second.charge(60) && !second.charge(1));
+        drop(second);
+        assert_eq!((secondary.asked.get(), secondary.bytes.get()), (0, 0));
+    }
+
+    #[test]
+    fn either_side_goes_first_in_half_of_the_exchanges() {
+        let id = |n: u64| ExchangeId(xxhash_rust::xxh3::xxh3_128(&n.to_le_bytes()));
+        let first = (0..1_000).filter(|n| is_first(id(*n))).count();
+        assert!((400..=600).contains(&first), "{first} of 1000");
+    }
+
+    #[test]
+    fn there_is_a_counter_for_every_end() {
+        let tally = PairTally::default();
+        PairOutcome::ALL.iter().for_each(|outcome| tally.count(*outcome));
+        assert_eq!(tally.counts(), [1; 9]);
+        assert_eq!(tally.counts().len(), PairOutcome::ALL.len());
+    }
+}
