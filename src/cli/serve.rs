@@ -217,13 +217,17 @@ fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened)
     Ok((store, opened))
 }
 
+/// A side as people know it: its port, or its URL where there is more to say.
+fn told(side: &Upstream) -> String {
+    side.url().strip_prefix("http://").map_or_else(|| side.url(), |_| side.authority.clone())
+}
+
 /// Says what was started, on which addresses, and what whoever started it should know.
 fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
-    let candidate = config.candidate.as_ref().map_or("none: it only proxies", |side| side.authority.as_str());
+    let candidate = config.candidate.as_ref().map_or_else(|| "none: it only proxies".to_owned(), told);
     let admin = admin.map_or_else(|| "no admin API".to_owned(), |admin| format!("admin on {admin}"));
-    let secondary =
-        config.secondary.as_ref().map_or_else(String::new, |side| format!(", secondary {}", side.authority));
-    let primary = &config.primary.authority;
+    let secondary = config.secondary.as_ref().map_or_else(String::new, |side| format!(", secondary {}", told(side)));
+    let primary = told(&config.primary);
     say(&format!("listening on {address} (primary {primary}, candidate {candidate}{secondary}), {admin}"));
     config.warnings.iter().for_each(|warning| say(warning));
 }

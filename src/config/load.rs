@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use super::resolve::{Surroundings, resolve};
+use super::trust::Trust;
 use super::{Config, Flags};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +12,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A config is written by people: more than this is something else.
 const MOST_BYTES: u64 = 4 << 20;
+
+/// This machine's files and certificates.
+struct Machine;
+
+impl Trust for Machine {
+    fn read(&self, file: &Path) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+    fn roots(&self) -> Result<rustls::RootCertStore, String> {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = rustls::RootCertStore::empty();
+        // Some of a system's own may be too old to be read; the others still count.
+        roots.add_parsable_certificates(found.certs);
+        match (roots.is_empty(), found.errors.first()) {
+            (false, _) => Ok(roots),
+            (true, Some(error)) => Err(error.to_string()),
+            (true, None) => Err("there are none".to_owned()),
+        }
+    }
+}
 
 /// Reads a config file (or none) and lays the flags over it.
 pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, ConfigError> {
@@ -23,6 +46,7 @@ pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, ConfigError> {
         today: (seconds / 86_400) as i64,
         cores: std::thread::available_parallelism().map_or(2, usize::from),
         base,
+        trust: &Machine,
     };
     let mut config = resolve(text.as_deref(), &name, flags, &around)?;
     let mut seed = [0; 8];

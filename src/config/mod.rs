@@ -13,8 +13,10 @@ mod rule;
 mod rule_kind;
 mod sections;
 mod session;
+mod side;
 mod source;
 mod spelling;
+mod trust;
 
 pub use crate::evidence::StoreBodies;
 pub use error::{ConfigError, Place, Told};
@@ -24,6 +26,7 @@ pub use routes::{RouteConfig, RouteIndex, RouteTable};
 use crate::judge::Context;
 use crate::principal::Classifier;
 use crate::rules::RuleSet;
+use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -47,11 +50,40 @@ pub struct Flags {
     pub workers: Option<usize>,
 }
 
+/// Where a side is.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// A port.
+    Tcp {
+        /// A name, or an address without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// For `https`.
+        tls: Option<Tls>,
+    },
+    /// A socket by its path.
+    Unix(PathBuf),
+}
+
+/// How a side is known to be the one it should be.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Whom to trust, and what to show; sessions are resumed over all connections of one config.
+    pub client: Arc<rustls::ClientConfig>,
+    /// Whom the side's certificate must be for.
+    pub server_name: ServerName<'static>,
+}
+
 /// One side's address and patience.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// `host:port` as in the URL; the authority that a connection is made to (never the Host header).
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// `host:port` as in the URL, `localhost` for a socket: the Host of a client of HTTP/1.0 that names none.
     pub authority: String,
+    /// It is asked over HTTP/2: at once over `http` and sockets, where it offers it over `https`.
+    pub http2: bool,
     /// A path in front of every target (`/base`), empty for none.
     pub base_path: String,
     /// From the first byte sent to the end of the answer's head, and between two body frames.
@@ -65,7 +97,13 @@ pub struct Upstream {
 impl Upstream {
     /// Its address as a URL, with its base path.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.base_path)
+        let Upstream { authority, base_path, .. } = self;
+        match &self.endpoint {
+            Endpoint::Tcp { tls: None, .. } => format!("http://{authority}{base_path}"),
+            Endpoint::Tcp { tls: Some(_), .. } => format!("https://{authority}{base_path}"),
+            Endpoint::Unix(path) if base_path.is_empty() => format!("unix:{}", path.display()),
+            Endpoint::Unix(path) => format!("unix:{}:{base_path}", path.display()),
+        }
     }
 }
 

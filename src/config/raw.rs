@@ -43,6 +43,11 @@ pub(super) struct RawUpstreams {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawUpstream {
     pub(super) url: Text,
+    pub(super) http2: Option<bool>,
+    pub(super) ca: Option<Text>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) server_name: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) version_header: Option<Text>,

@@ -1,17 +1,17 @@
 //! From the config as typed to the config as meant. Pure: environment, day and cores are passed in.
 
 use super::error::ConfigError;
-use super::raw::{RawConfig, RawUpstream, Text};
+use super::raw::{RawConfig, Text};
 use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
+use super::trust::Trust;
 use super::{Config, Flags, Upstream};
-use super::{address, rule, sections, session};
+use super::{address, rule, sections, session, side};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use toml::Spanned;
 
 /// What the edge knows and the core of this room is told.
@@ -23,6 +23,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) cores: usize,
     /// What relative paths in the file are relative to.
     pub(super) base: &'a Path,
+    /// The files and the system's certificates.
+    pub(super) trust: &'a dyn Trust,
 }
 
 /// Builds the config of a text (`None`: there is no file) and flags.
@@ -37,11 +39,11 @@ pub(super) fn resolve(
     let mut warnings = Vec::new();
     sections::warn_of_what_does_not_act(&raw, &mut warnings);
 
-    let primary =
-        side(&source, "primary", &flags.primary, raw.upstreams.as_ref().and_then(|u| u.primary.as_ref()), 30)?;
-    let candidate =
-        side(&source, "candidate", &flags.candidate, raw.upstreams.as_ref().and_then(|u| u.candidate.as_ref()), 5)?;
-    let secondary = side(&source, "secondary", &None, raw.upstreams.as_ref().and_then(|u| u.secondary.as_ref()), 30)?;
+    let upstreams = raw.upstreams.as_ref();
+    let side = |name, flag, raw, seconds| side::side(&source, around, name, flag, raw, seconds);
+    let primary = side("primary", flags.primary.as_deref(), upstreams.and_then(|all| all.primary.as_ref()), 30)?;
+    let candidate = side("candidate", flags.candidate.as_deref(), upstreams.and_then(|all| all.candidate.as_ref()), 5)?;
+    let secondary = side("secondary", None, upstreams.and_then(|all| all.secondary.as_ref()), 30)?;
     let Some(primary) = primary else {
         let message = "the primary is missing: the tee must know the monolith it stands in front of";
         return Err(ConfigError::plain(name, message)
@@ -114,36 +116,6 @@ fn warn_of_secondary(
         let message = "[upstreams.secondary] is the primary itself: it is asked twice for each GET that is mirrored";
         warnings.push(message.to_owned());
     }
-}
-
-fn side(
-    source: &Source<'_>,
-    name: &str,
-    flag: &Option<String>,
-    raw: Option<&RawUpstream>,
-    seconds: u64,
-) -> Result<Option<Upstream>, ConfigError> {
-    let url = match (flag, raw) {
-        (None, None) => return Ok(None),
-        (Some(flag), _) => address::url(flag)
-            .map_err(|message| ConfigError::plain(format!("--{name}"), message).allowing(address::URLS))?,
-        (None, Some(raw)) => address::url(&source.expand(&raw.url)?)
-            .map_err(|message| source.error(raw.url.span(), message).allowing(address::URLS))?,
-    };
-    let timeout = match raw.and_then(|raw| raw.timeout.as_ref()) {
-        Some(text) => sections::positive_duration(source, text)?,
-        None => Duration::from_secs(seconds),
-    };
-    let connect_timeout = match raw.and_then(|raw| raw.connect_timeout.as_ref()) {
-        Some(text) => sections::positive_duration(source, text)?,
-        None => timeout.min(Duration::from_secs(2)),
-    };
-    let version_header = match raw.and_then(|raw| raw.version_header.as_ref()) {
-        Some(text) => Some(sections::header(source, text)?),
-        None => None,
-    };
-    let address::Url { authority, base_path } = url;
-    Ok(Some(Upstream { authority, base_path, timeout, connect_timeout, version_header }))
 }
 
 fn address_of(
@@ -291,6 +263,19 @@ fn context(source: &Source<'_>, raw: &RawConfig, sides: &[Option<&Upstream>]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    /// Nothing is there.
+    struct NoFiles;
+
+    impl Trust for NoFiles {
+        fn read(&self, _: &Path) -> std::io::Result<Vec<u8>> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+        fn roots(&self) -> Result<rustls::RootCertStore, String> {
+            Err("there are none".into())
+        }
+    }
 
     fn with(text: Option<&str>, flags: &Flags) -> Result<Config, ConfigError> {
         let env = |name: &str| match name {
@@ -298,7 +283,8 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let around = Surroundings { env: &env, today: 20_000, cores: 3, base: Path::new("/etc/paritee") };
+        let around =
+            Surroundings { env: &env, today: 20_000, cores: 3, base: Path::new("/etc/paritee"), trust: &NoFiles };
         resolve(text, "paritee.toml", flags, &around)
     }
     fn file(text: &str) -> Result<Config, ConfigError> {

@@ -40,7 +40,7 @@ pub struct StoredAnswer {
     /// The status; `None` where no head arrived.
     #[serde(default)]
     pub status: Option<u16>,
-    /// `connect`, `timeout`, `reset`, `protocol`, `too_large` where the side gave no whole answer.
+    /// `connect`, `timeout`, `reset`, `protocol`, `too_large`, `tls` where the side gave no whole answer.
     #[serde(default)]
     pub failure: Option<String>,
     /// Header fields, redacted.

@@ -29,6 +29,8 @@ pub enum FailureKind {
     Protocol,
     /// The head or the answer is larger than the tee reads.
     TooLarge,
+    /// No TLS with this side: its certificate, or ours.
+    Tls,
 }
 
 impl FailureKind {
@@ -40,6 +42,7 @@ impl FailureKind {
             FailureKind::Reset => "reset",
             FailureKind::Protocol => "protocol",
             FailureKind::TooLarge => "too_large",
+            FailureKind::Tls => "tls",
         }
     }
 }

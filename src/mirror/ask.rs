@@ -6,7 +6,7 @@ use super::shared::Shared;
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
 use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response};
-use crate::upstream::{Capture, Dialect, Hop, Lease, Pool, compact, failure_of, origin_form, strip_hop_by_hop};
+use crate::upstream::{Capture, Dialect, Hop, Lease, Pool, Reach, compact, failure_of, origin_form, strip_hop_by_hop};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -80,9 +80,9 @@ pub(super) struct Leg {
 
 impl Leg {
     /// Without connections yet; `primary` is whom the clients asked.
-    pub(super) fn new(upstream: Upstream, primary: &Upstream) -> Leg {
+    pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream) -> Leg {
         let dialect = Dialect { preserve_case: false, buffer: BUFFER };
-        let pool = Pool::new(&upstream.authority, upstream.connect_timeout, dialect);
+        let pool = Pool::new(Reach::new(side, &upstream), dialect);
         Leg { upstream, pool, default_host: HeaderValue::from_str(&primary.authority).ok() }
     }
     /// Asks the candidate. An answer that would take the copies over their bounds is not judged.
@@ -126,8 +126,9 @@ impl Leg {
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
     }
-    /// Sends, and waits for the head. A request that met a connection which the side had closed meanwhile is sent again on a
-    /// new one where not a byte of it was written, or where it is safe to repeat.
+    /// Sends, and waits for the head. A request that met a connection which the side had closed meanwhile is sent again on
+    /// another one where not a byte of it was written, where the side says that it did nothing with it, or where it is safe
+    /// to repeat.
     pub(super) async fn send(
         &self,
         request: impl Fn() -> Request<CopyBody>,
@@ -138,18 +139,22 @@ impl Leg {
         loop {
             let sent = tokio::time::timeout(patience, lease.send(request())).await;
             let mut error = match sent {
-                Ok(Ok(response)) => return Ok((response, lease)),
+                Ok(Ok(response)) => {
+                    lease.heard();
+                    return Ok((response, lease));
+                }
                 Ok(Err(error)) => error,
                 Err(_) => {
+                    lease.silent();
                     let message = format!("no answer within {patience:?}");
                     return Err(Failure { kind: FailureKind::Timeout, status: None, message });
                 }
             };
-            let unsent = error.take_message().is_some();
-            if !lease.reused || !(unsent || safe) {
-                return Err(failure_of(error.error(), None));
-            }
-            lease = self.pool.connect().await?;
+            let (unsent, failure) = (error.take_message().is_some(), lease.failure(error.error()));
+            lease = match lease.again(error.error(), unsent, safe).await {
+                Some(lease) => lease?,
+                None => return Err(failure),
+            };
         }
     }
     /// A copy of what was asked, with this head.

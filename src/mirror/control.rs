@@ -6,6 +6,7 @@ use super::secondary::{PairOutcome, PairTally};
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
+use crate::config::Config;
 use crate::evidence::{IdCounts, Ledger, Mark};
 use crate::store::StoreHandle;
 use std::rc::Rc;
@@ -81,6 +82,10 @@ pub struct Control {
 impl Control {
     pub(super) fn new(shared: Arc<Shared>, queue: Queue, commands: mpsc::Sender<Command>) -> Control {
         Control { shared, queue, commands }
+    }
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
     }
     /// The account of this moment: a consistent cut over all threads, on top of what the store held at the start.
     pub fn ledger(&self) -> Ledger {

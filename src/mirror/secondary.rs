@@ -73,7 +73,8 @@ impl Secondary {
     /// Bounded like the candidate's leg, and apart from it.
     pub(super) fn new(upstream: Upstream, config: &Config) -> Rc<Secondary> {
         let most = (config.mirror.max_in_flight, config.mirror.max_in_flight_bytes);
-        Rc::new(Secondary { leg: Leg::new(upstream, &config.primary), asked: Cell::new(0), bytes: Cell::new(0), most })
+        let leg = Leg::new("secondary", upstream, &config.primary);
+        Rc::new(Secondary { leg, asked: Cell::new(0), bytes: Cell::new(0), most })
     }
     /// Closes connections that lay idle too long.
     pub(super) fn sweep(&self) {

@@ -97,7 +97,7 @@ pub(super) struct Shadow {
 impl Shadow {
     fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
         let config = &shared.config;
-        let candidate = config.candidate.clone().map(|upstream| Leg::new(upstream, &config.primary));
+        let candidate = config.candidate.clone().map(|upstream| Leg::new("candidate", upstream, &config.primary));
         let secondary = config.secondary.clone().map(|upstream| Secondary::new(upstream, config));
         Rc::new(Shadow {
             account: shared.accounts.open(),

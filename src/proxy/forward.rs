@@ -2,7 +2,7 @@
 
 use super::upload::{ToSide, UploadState};
 use crate::exchange::{Failure, FailureKind};
-use crate::upstream::{Lease, Pool, failure_of};
+use crate::upstream::{Lease, Pool};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use std::pin::pin;
@@ -13,32 +13,71 @@ use tokio::time::Instant;
 /// An answer's head, with the connection that its body comes on.
 pub(super) type Answered = (Response<Incoming>, Lease<ToSide>);
 
-/// Sends, and waits for the head. A request is sent again only where not one byte of it was written, or where it is a GET or
-/// HEAD without a body that met a connection which the side had closed meanwhile; and once at most.
+/// Why there is no answer to pass on.
+pub(super) enum Unanswered {
+    /// The side failed.
+    Failed(Failure),
+    /// The connection cannot be handed over, since others use it.
+    NoUpgrade,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Unanswered {
+        Unanswered::Failed(failure)
+    }
+}
+
+/// Sends, and waits for the head. A request is sent again only where not one byte of it was written, where the side says that
+/// it did nothing with it (then the start of its body, which is kept for that, goes again), or where it is a GET or HEAD
+/// without a body that met a connection which the side had closed meanwhile; and once at most.
 pub(super) async fn send(
     pool: &Rc<Pool<ToSide>>,
     mut request: Request<ToSide>,
-    upload: Option<&UploadState>,
+    upload: Option<&Rc<UploadState>>,
+    upgrade: bool,
     timeout: Duration,
-) -> Result<Answered, Failure> {
+) -> Result<Answered, Unanswered> {
     let mut lease = pool.checkout().await?;
-    let safe = upload.is_none() && matches!(*request.method(), Method::GET | Method::HEAD);
-    let again = (lease.reused && safe).then(|| copy_of(&request));
-    let mut error = match within(lease.send(request), upload, timeout).await? {
-        Ok(response) => return Ok((response, lease)),
-        Err(error) => error,
-    };
-    if !lease.reused {
-        return Err(failure_of(error.error(), None));
+    if upgrade && lease.is_shared() {
+        return Err(Unanswered::NoUpgrade);
     }
-    request = match error.take_message().or(again) {
-        Some(request) => request,
-        None => return Err(failure_of(error.error(), None)),
-    };
-    let mut lease = pool.connect().await?;
-    match within(lease.send(request), upload, timeout).await? {
-        Ok(response) => Ok((response, lease)),
-        Err(error) => Err(failure_of(error.error(), None)),
+    let safe = upload.is_none() && matches!(*request.method(), Method::GET | Method::HEAD);
+    // A side says what it has not done over HTTP/2 alone.
+    upload.filter(|_| lease.is_shared()).into_iter().for_each(|upload| upload.keep());
+    loop {
+        let copy = (lease.is_shared() || lease.is_reused() && safe).then(|| copy_of(&request));
+        let sent = within(lease.send(request), upload.map(|upload| &**upload), timeout).await;
+        if !matches!(sent, Ok(Err(_))) {
+            upload.into_iter().for_each(|upload| upload.let_go());
+        }
+        let mut error = match sent {
+            Ok(Ok(response)) => {
+                lease.heard();
+                return Ok((response, lease));
+            }
+            Ok(Err(error)) => error,
+            Err(late) => {
+                lease.silent();
+                return Err(late.into());
+            }
+        };
+        let (unsent, failure) = (error.take_message(), lease.failure(error.error()));
+        let written = unsent.is_none();
+        let next = unsent.or_else(|| {
+            let copy = copy?;
+            match upload {
+                None => Some(copy),
+                Some(upload) => upload.again().map(|body| copy.map(|_| body)),
+            }
+        });
+        let Some(next) = next else {
+            return Err(failure.into());
+        };
+        lease = match lease.again(error.error(), !written, safe).await {
+            Some(lease) => lease?,
+            None => return Err(failure.into()),
+        };
+        request = next;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The path of one request, as a list: check, account, forward, relay. What becomes of it is an answer, always.
 
 use super::answer::{ToClient, own};
+use super::forward::Unanswered;
 use super::heads::RawHead;
 use super::pending::{Pending, no_answer_yet};
 use super::relay::Relay;
@@ -62,12 +63,17 @@ pub(super) async fn serve(
     });
     let live = worker.side(inbound.owned);
     prepare(worker, live, &mut parts, peer, &inbound, upgrade.is_some(), &body);
-    let sent = forward::send(&live.pool, Request::from_parts(parts, body), upload.as_deref(), live.timeout).await;
+    let request = Request::from_parts(parts, body);
+    let sent = forward::send(&live.pool, request, upload.as_ref(), upgrade.is_some(), live.timeout).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
     }
     match sent {
-        Err(failure) => match upload.and_then(|upload| upload.client_fault()) {
+        Err(Unanswered::NoUpgrade) => {
+            let why = "is asked over HTTP/2, on which nothing can be upgraded: set http2 = false for it";
+            own(StatusCode::NOT_IMPLEMENTED, &format!("the {} {why}", live.name), false)
+        }
+        Err(Unanswered::Failed(failure)) => match upload.and_then(|upload| upload.client_fault()) {
             // Dropped, the exchange says that the client broke it off.
             Some(fault) => client_failed(fault),
             None => failed(pending, failure, live.name),
@@ -217,6 +223,7 @@ fn failed(pending: Option<Pending>, failure: Failure, side: &str) -> Response<To
     let (status, why) = match failure.kind {
         FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "did not answer in time"),
         FailureKind::Connect => (StatusCode::BAD_GATEWAY, "cannot be reached"),
+        FailureKind::Tls => (StatusCode::BAD_GATEWAY, "cannot be reached over TLS"),
         FailureKind::Reset => (StatusCode::BAD_GATEWAY, "closed the connection without an answer"),
         FailureKind::Protocol | FailureKind::TooLarge => {
             (StatusCode::BAD_GATEWAY, "gave an answer that cannot be passed on")

@@ -6,14 +6,19 @@ use crate::exchange::Body as Copied;
 use crate::mirror::{Hold, Permit};
 use crate::upstream::Capture;
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::error::Error as _;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
+
+/// Bytes of a body that may pass once more.
+const REWIND: usize = 64 << 10;
 
 /// What goes to a live side. An enum, so that no body is boxed.
 pub(super) enum ToSide {
@@ -25,9 +30,30 @@ pub(super) enum ToSide {
 
 /// The client's body as it comes.
 pub(super) struct Upload {
-    incoming: Incoming,
+    /// Taken when it is dropped.
+    incoming: Option<Incoming>,
     raw: RawHead,
     state: Rc<UploadState>,
+    /// What passes once more first. Boxed, since it is seldom there and every request is moved with room for it.
+    replay: Option<Box<Replay>>,
+}
+
+/// What has passed before, to a side that has done nothing with it.
+#[derive(Default)]
+struct Replay {
+    frames: VecDeque<Bytes>,
+    length: usize,
+    trailers: Option<HeaderMap>,
+}
+
+impl Replay {
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        let data = self.frames.pop_front().inspect(|data| self.length -= data.len());
+        data.map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers))
+    }
+    fn is_over(&self) -> bool {
+        self.frames.is_empty() && self.trailers.is_none()
+    }
 }
 
 /// What is known of an upload, for whoever waits for the answer to it.
@@ -36,6 +62,15 @@ pub(super) struct UploadState {
     complete: Cell<bool>,
     moved_at: Cell<Instant>,
     client_fault: Cell<Option<ClientFault>>,
+    /// What a side may be sent once more.
+    rewind: RefCell<Option<Box<Rewind>>>,
+}
+
+/// The start of a body that has passed, and what is left of it.
+#[derive(Default)]
+struct Rewind {
+    passed: Box<Replay>,
+    rest: Option<(Incoming, RawHead)>,
 }
 
 /// What was wrong with the client's body: no failure of the side's.
@@ -73,7 +108,23 @@ impl UploadState {
             complete: Cell::new(false),
             moved_at: Cell::new(Instant::now()),
             client_fault: Cell::new(None),
+            rewind: RefCell::default(),
         })
+    }
+    /// Keeps the start of the body, so that it may pass once more where a side says that it has done nothing with it.
+    pub(super) fn keep(&self) {
+        *self.rewind.borrow_mut() = Some(Box::default());
+    }
+    /// Once there is an answer, or none will come.
+    pub(super) fn let_go(&self) {
+        *self.rewind.borrow_mut() = None;
+    }
+    /// The whole body once more; `None` where too much of it has passed, or it is on its way still.
+    pub(super) fn again(self: &Rc<Self>) -> Option<ToSide> {
+        let rewind = self.rewind.borrow_mut().take()?;
+        let (incoming, raw) = rewind.rest.filter(|_| self.client_fault.get().is_none())?;
+        let (incoming, replay) = (Some(incoming), Some(rewind.passed));
+        Some(ToSide::Upload(Upload { incoming, raw, state: self.clone(), replay }))
     }
     /// Copies it from now on; `held` where its whole length is in the permit already.
     pub(super) fn copy_into(&self, capture: Capture, permit: &Permit, held: bool) {
@@ -105,6 +156,15 @@ impl UploadState {
     }
     fn pass(&self, data: &Bytes) {
         self.moved_at.set(Instant::now());
+        let mut slot = self.rewind.borrow_mut();
+        if let Some(rewind) = &mut *slot {
+            rewind.passed.length += data.len();
+            rewind.passed.frames.push_back(data.clone());
+        }
+        if slot.as_ref().is_some_and(|rewind| rewind.passed.length > REWIND) {
+            *slot = None;
+        }
+        drop(slot);
         let mut slot = self.copy.borrow_mut();
         let Some(copy) = &mut *slot else {
             return;
@@ -113,6 +173,14 @@ impl UploadState {
         let over = copy.capture.is_truncated() || !(copy.held || copy.hold.charge(more));
         if over {
             *slot = None;
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let (Some(rewind), Some(incoming)) = (&mut *self.state.rewind.borrow_mut(), self.incoming.take()) {
+            rewind.rest = Some((incoming, self.raw.clone()));
         }
     }
 }
@@ -130,7 +198,9 @@ impl ToSide {
             return (ToSide::Empty, None);
         }
         let state = UploadState::new();
-        (ToSide::Upload(Upload { incoming, raw: raw.clone(), state: state.clone() }), Some(state))
+        let (incoming, raw) = (Some(incoming), raw.clone());
+        let upload = Upload { incoming, raw, state: state.clone(), replay: None };
+        (ToSide::Upload(upload), Some(state))
     }
 }
 
@@ -141,7 +211,13 @@ impl Body for ToSide {
         let ToSide::Upload(upload) = self.get_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
+        if let Some(frame) = upload.replay.as_mut().and_then(|replay| replay.next()) {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let Some(incoming) = &mut upload.incoming else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
         if upload.raw.is_refused() {
             upload.state.client_fault.set(Some(ClientFault::Malformed));
             return Poll::Ready(Some(Err(Broken::Refused)));
@@ -149,7 +225,10 @@ impl Body for ToSide {
         match &frame {
             Some(Ok(frame)) => {
                 frame.data_ref().into_iter().for_each(|data| upload.state.pass(data));
-                if upload.incoming.is_end_stream() || frame.is_trailers() {
+                if let (Some(trailers), Some(rewind)) = (frame.trailers_ref(), &mut *upload.state.rewind.borrow_mut()) {
+                    rewind.passed.trailers = Some(trailers.clone());
+                }
+                if incoming.is_end_stream() || frame.is_trailers() {
                     upload.state.complete.set(true);
                 }
             }
@@ -161,13 +240,25 @@ impl Body for ToSide {
     fn is_end_stream(&self) -> bool {
         match self {
             ToSide::Empty => true,
-            ToSide::Upload(upload) => upload.incoming.is_end_stream(),
+            ToSide::Upload(upload) => {
+                let over = upload.incoming.as_ref().is_none_or(Incoming::is_end_stream);
+                over && upload.replay.as_ref().is_none_or(|replay| replay.is_over())
+            }
         }
     }
     fn size_hint(&self) -> SizeHint {
         match self {
             ToSide::Empty => SizeHint::with_exact(0),
-            ToSide::Upload(upload) => upload.incoming.size_hint(),
+            ToSide::Upload(upload) => {
+                let rest = upload.incoming.as_ref().map(Incoming::size_hint).unwrap_or_default();
+                let Some(replay) = &upload.replay else {
+                    return rest;
+                };
+                let (again, mut hint) = (replay.length as u64, SizeHint::new());
+                hint.set_lower(rest.lower() + again);
+                rest.upper().into_iter().for_each(|upper| hint.set_upper(upper + again));
+                hint
+            }
         }
     }
 }

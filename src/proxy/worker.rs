@@ -5,7 +5,7 @@ use super::listen::Listeners;
 use super::upload::ToSide;
 use crate::config::{Config, RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
-use crate::upstream::{Dialect, Pool};
+use crate::upstream::{Dialect, Pool, Reach};
 use http::HeaderValue;
 use std::io;
 use std::rc::Rc;
@@ -35,10 +35,24 @@ pub(super) struct Live {
 }
 
 impl Live {
-    fn new(name: &'static str, side: &Upstream) -> Live {
-        let dialect = Dialect { preserve_case: true, buffer: BUFFER };
-        let pool = Pool::new(&side.authority, side.connect_timeout, dialect);
+    fn new(name: &'static str, side: &Upstream, reach: Arc<Reach>) -> Live {
+        let pool = Pool::new(reach, Dialect { preserve_case: true, buffer: BUFFER });
         Live { name, pool, base_path: side.base_path.clone(), timeout: side.timeout }
+    }
+}
+
+/// How the sides that answer clients are reached, for all live threads.
+struct Ways {
+    primary: Arc<Reach>,
+    candidate: Option<Arc<Reach>>,
+}
+
+impl Ways {
+    fn new(config: &Config) -> Ways {
+        Ways {
+            primary: Reach::new("primary", &config.primary),
+            candidate: config.candidate.as_ref().map(|side| Reach::new("candidate", side)),
+        }
     }
 }
 
@@ -53,13 +67,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(lane: Rc<Lane>, config: &Config) -> Rc<Worker> {
+    fn new(lane: Rc<Lane>, config: &Config, ways: &Ways) -> Rc<Worker> {
         Rc::new(Worker {
             lane,
             settings: connection::settings(),
             default_host: HeaderValue::from_str(&config.primary.authority).ok(),
-            primary: Live::new("primary", &config.primary),
-            candidate: config.candidate.as_ref().map(|side| Live::new("candidate", side)),
+            primary: Live::new("primary", &config.primary, ways.primary.clone()),
+            candidate: config
+                .candidate
+                .as_ref()
+                .zip(ways.candidate.clone())
+                .map(|(side, reach)| Live::new("candidate", side, reach)),
         })
     }
     /// True where the candidate's answer goes to the client: on routes that were cut over.
@@ -98,8 +116,9 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
     let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
     // Each client connection may have one behind it.
     let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
+    let ways = Arc::new(Ways::new(control.config()));
     for (number, listener) in listeners.each.into_iter().enumerate() {
-        let (control, stopping, alive) = (control.clone(), stopping.clone(), alive.clone());
+        let (control, stopping, alive, ways) = (control.clone(), stopping.clone(), alive.clone(), ways.clone());
         let runtime = Builder::new_current_thread();
         let thread = move || {
             let _alive = alive;
@@ -109,7 +128,7 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
                 Ok(runtime) => {
                     let lane = control.lane();
                     Lane::install(Some(lane.clone()));
-                    runtime.block_on(accept(listener, lane.clone(), connections, stopping, drain_at_most));
+                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most));
                     runtime.shutdown_background();
                     lane.flush();
                     Lane::install(None);
@@ -126,6 +145,7 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
 async fn accept(
     listener: std::net::TcpListener,
     lane: Rc<Lane>,
+    ways: &Ways,
     connections: usize,
     mut stop: watch::Receiver<bool>,
     drain_at_most: Duration,
@@ -135,7 +155,7 @@ async fn accept(
         Err(error) => return tracing::error!(%error, "a live thread cannot listen"),
     };
     let config = lane.config().clone();
-    let worker = Worker::new(lane, &config);
+    let worker = Worker::new(lane, &config, ways);
     sweep(&worker);
     let free = Arc::new(Semaphore::new(connections));
     let told = stop.clone();

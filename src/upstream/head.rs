@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -132,6 +132,34 @@ pub fn origin_form(uri: Uri, base_path: &str) -> Uri {
     let target = path_and_query(&uri);
     let target = if target.starts_with('/') { &target } else { "/" };
     PathAndQuery::try_from(format!("{base_path}{target}")).map_or_else(|_| uri.clone(), Uri::from)
+}
+
+/// Makes a head that is ready for HTTP/1.1 one for HTTP/2: the Host becomes the authority, framing is the protocol's own.
+pub(super) fn to_http2<B>(request: &mut Request<B>, scheme: Scheme) {
+    let headers = request.headers_mut();
+    headers.remove(TRANSFER_ENCODING);
+    let Some(authority) = headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok()) else {
+        return;
+    };
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    (parts.scheme, parts.authority) = (Some(scheme), Some(authority));
+    // Without a path it is `*` or a target that was never one.
+    let _ = parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+        request.headers_mut().remove(HOST);
+    }
+}
+
+/// Undoes [`to_http2`] where a request comes to a connection of HTTP/1.1 after all.
+pub(super) fn to_http1<B>(request: &mut Request<B>) {
+    let Some(authority) = request.uri().authority() else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        request.headers_mut().insert(HOST, host);
+    }
+    *request.uri_mut() = request.uri().path_and_query().cloned().map(Uri::from).unwrap_or_default();
 }
 
 #[cfg(test)]

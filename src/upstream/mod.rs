@@ -3,9 +3,14 @@
 mod capture;
 mod failure;
 mod head;
+mod mux;
+mod names;
 mod pool;
+mod reach;
+mod wire;
 
 pub use capture::Capture;
-pub use failure::{failure_of, kind_of};
+pub use failure::failure_of;
 pub use head::{Hop, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
-pub use pool::{Dialect, Lease, Pool};
+pub use pool::{Dialect, Lease, Pool, Sent};
+pub use reach::Reach;

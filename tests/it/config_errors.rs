@@ -34,17 +34,24 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a URL that does not parse",
         "[upstreams.candidate]\nurl = \"127.0.0.1:9000\"\n",
-        "paritee.toml:4:7: upstreams.candidate.url: `127.0.0.1:9000` is not an http URL\n\
+        "paritee.toml:4:7: upstreams.candidate.url: `127.0.0.1:9000` is not an http, https or unix URL\n\
          \u{20} |\n4 | url = \"127.0.0.1:9000\"\n  |       ^^^^^^^^^^^^^^^^\n\
-         \u{20} = allowed: http://host:port, optionally with a base path (http://127.0.0.1:8000)",
+         \u{20} = allowed: http://host:port, https://host:port or unix:/path/to.sock, optionally with a base path \
+         (http://127.0.0.1:8000, https://api.example/v2, unix:/run/app.sock, unix:/run/app.sock:/v2)",
     ),
     (
-        "https",
-        "[upstreams.candidate]\nurl = \"https://api.example\"\n",
-        "paritee.toml:4:7: upstreams.candidate.url: https is not in this version: put the tee behind what ends TLS, and ask \
-         over http\n\
-         \u{20} |\n4 | url = \"https://api.example\"\n  |       ^^^^^^^^^^^^^^^^^^^^^\n\
-         \u{20} = allowed: http://host:port, optionally with a base path (http://127.0.0.1:8000)",
+        "a CA where nothing is checked",
+        "[upstreams.candidate]\nurl = \"http://api.example\"\nca = \"ca.pem\"\n",
+        "paritee.toml:5:6: upstreams.candidate.ca: this side is not asked over TLS, so nothing here would be checked or shown\n\
+         \u{20} |\n5 | ca = \"ca.pem\"\n  |      ^^^^^^^^\n\
+         \u{20} = allowed: with url = \"https://…\" only",
+    ),
+    (
+        "a file that is no certificate",
+        "[upstreams.candidate]\nurl = \"https://api.example\"\nca = \"paritee.toml\"\n",
+        "paritee.toml:5:6: upstreams.candidate.ca: there is no certificate in this file\n\
+         \u{20} |\n5 | ca = \"paritee.toml\"\n  |      ^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: a PEM file with the certificates that sign the side's own",
     ),
     (
         "a session that the candidate never gets to know",

@@ -274,6 +274,7 @@ impl Given {
                     "timeout" => FailureKind::Timeout,
                     "reset" => FailureKind::Reset,
                     "protocol" => FailureKind::Protocol,
+                    "tls" => FailureKind::Tls,
                     _ => FailureKind::TooLarge,
                 },
                 status: None,

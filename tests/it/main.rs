@@ -65,5 +65,9 @@ mod live_store;
 mod live_sessions;
 // stopping, and clients that leave
 mod live_stop;
+// sides over TLS, sockets and every address of a name
+mod live_reach;
+// sides that are asked over HTTP/2
+mod live_streams;
 // the bytes on the live path
 mod live_wire;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 pub(crate) mod browser;
+pub(crate) mod front;
+pub(crate) mod multi;
 pub(crate) mod origin;
 pub(crate) mod tee;
 pub(crate) mod wire;
