@@ -15,6 +15,7 @@ mod sections;
 mod session;
 mod source;
 mod spelling;
+mod tls;
 
 pub use crate::evidence::StoreBodies;
 pub use error::{ConfigError, Place, Told};
@@ -186,6 +187,8 @@ pub struct Config {
     pub admin_token: Option<Arc<str>>,
     /// Live threads.
     pub workers: usize,
+    /// TLS towards the clients; without it they speak in the clear.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
     /// The monolith.
     pub primary: Upstream,
     /// The new API; without it the tee only proxies.

@@ -5,6 +5,7 @@ use super::raw::{RawConfig, RawUpstream, Text};
 use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
 use super::{Config, Flags, Upstream};
+use super::tls::{self, Files};
 use super::{address, rule, sections, session};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
@@ -23,6 +24,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) cores: usize,
     /// What relative paths in the file are relative to.
     pub(super) base: &'a Path,
+    /// How files that the config names are read.
+    pub(super) files: Files<'a>,
 }
 
 /// Builds the config of a text (`None`: there is no file) and flags.
@@ -57,6 +60,7 @@ pub(super) fn resolve(
     let admin_token = token(&source, &raw)?;
     check_addresses(&source, &raw, listen, admin, admin_token.is_some(), &primary)?;
 
+    let tls = raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, around.today, &mut warnings)?;
     if candidate.is_none()
@@ -84,6 +88,7 @@ pub(super) fn resolve(
         admin,
         admin_token,
         workers,
+        tls,
         primary,
         candidate,
         secondary,
@@ -280,7 +285,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let around = Surroundings { env: &env, today: 20_000, cores: 3, base: Path::new("/etc/paritee") };
+        let around = Surroundings { env: &env, today: 20_000, cores: 3, base: Path::new("/etc/paritee"), files: &|_| Err(std::io::ErrorKind::NotFound.into()) };
         resolve(text, "paritee.toml", flags, &around)
     }
     fn file(text: &str) -> Result<Config, ConfigError> {

@@ -6,7 +6,7 @@ use super::shared::Shared;
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
 use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Response};
-use crate::upstream::{Capture, Hop, Lease, Pool, compact, failure_of, origin_form, strip_hop_by_hop};
+use crate::upstream::{Capture, Lease, Pool, compact, failure_of, origin_form, strip_hop_by_hop};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -149,7 +149,7 @@ impl Candidate {
         if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
             headers.insert(HOST, host.clone());
         }
-        Hop { peer: job.peer }.append_forwarded(&mut headers);
+        job.hop.append_forwarded(&mut headers);
         super::Markers::strip_untrusted(&mut headers);
         headers
     }

@@ -16,6 +16,7 @@ mod sample;
 mod session;
 mod shadow;
 mod shared;
+mod turned;
 
 pub use admission::Facts;
 pub use budget::{Hold, Permit};
@@ -25,3 +26,4 @@ pub use markers::{ECHO, Markers};
 pub use session::{Asked, SessionCounts, SessionKey, Ticket};
 pub use shadow::ShadowThread;
 pub use shared::{Judge, Setup, start};
+pub use turned::TurnedAway;

@@ -242,7 +242,7 @@ impl Shadow {
         ending: Ending<'_>,
     ) {
         let config = &self.shared.config;
-        let Job { received_at_ms, request, peer, route: place, primary, client, permit, .. } = *job;
+        let Job { received_at_ms, request, hop, route: place, primary, client, permit, .. } = *job;
         let (route, rules): (Route, &RuleSet) = match place {
             Some(index) => {
                 let declared = config.routes.get(index);
@@ -278,7 +278,7 @@ impl Shadow {
         let bodies = config.redact.store_bodies;
         // The judge knows no sessions; whoever holds its claims against one another has to.
         let naming = self.shared.naming.as_ref().filter(|_| rules.claims_ids());
-        let name = naming.map(|naming| naming.name(&exchange.request.headers, peer));
+        let name = naming.map(|naming| naming.name(&exchange.request.headers, hop.peer));
         let session = Session { name, requests: &[] };
         closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, session);
         naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));

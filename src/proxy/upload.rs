@@ -1,5 +1,6 @@
 //! A request body on its way to the primary: passed on frame by frame, copied up to the cap where the exchange is mirrored.
 
+use super::from_client::{ClientCut, FromClient};
 use super::heads::RawHead;
 use crate::evidence::NotJudged;
 use crate::exchange::Body as Copied;
@@ -7,7 +8,6 @@ use crate::mirror::{Hold, Permit};
 use crate::upstream::Capture;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ pub(super) enum ToSide {
 
 /// The client's body as it comes.
 pub(super) struct Upload {
-    incoming: Incoming,
+    incoming: FromClient,
     raw: RawHead,
     state: Rc<UploadState>,
 }
@@ -50,9 +50,9 @@ pub(super) enum ClientFault {
 /// Why an upload ends early: the connection to the side is cut, so that half a request never looks whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
-    /// The client's framing or its connection.
-    #[error("the client's body was cut: {0}")]
-    Client(#[from] hyper::Error),
+    /// The client's framing, its stream or its connection.
+    #[error(transparent)]
+    Client(#[from] ClientCut),
     /// A byte that no chunk line may hold.
     #[error("the client's chunks hold a control byte")]
     Refused,
@@ -118,14 +118,17 @@ impl UploadState {
 }
 
 /// hyper has no kind for its limits on trailers and chunk extensions, only words; without them it is malformed.
-fn fault_of(error: &hyper::Error) -> ClientFault {
+fn fault_of(error: &ClientCut) -> ClientFault {
+    let ClientCut::Http1(error) = error else {
+        return ClientFault::Malformed;
+    };
     let over = error.source().is_some_and(|cause| cause.to_string().contains("over limit"));
     if over { ClientFault::TooLong } else { ClientFault::Malformed }
 }
 
 impl ToSide {
     /// The body of a request.
-    pub(super) fn new(incoming: Incoming, raw: &RawHead) -> (ToSide, Option<Rc<UploadState>>) {
+    pub(super) fn new(incoming: FromClient, raw: &RawHead) -> (ToSide, Option<Rc<UploadState>>) {
         if incoming.is_end_stream() {
             return (ToSide::Empty, None);
         }
@@ -141,7 +144,7 @@ impl Body for ToSide {
         let ToSide::Upload(upload) = self.get_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
+        let frame = ready!(upload.incoming.poll_frame(cx));
         if upload.raw.is_refused() {
             upload.state.client_fault.set(Some(ClientFault::Malformed));
             return Poll::Ready(Some(Err(Broken::Refused)));
