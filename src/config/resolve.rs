@@ -4,8 +4,8 @@ use super::error::ConfigError;
 use super::raw::{RawConfig, RawUpstream, Text};
 use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
-use super::{Config, Flags, Upstream};
 use super::tls::{self, Files};
+use super::{Config, Flags, Upstream};
 use super::{address, rule, sections, session};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
@@ -60,7 +60,8 @@ pub(super) fn resolve(
     let admin_token = token(&source, &raw)?;
     check_addresses(&source, &raw, listen, admin, admin_token.is_some(), &primary)?;
 
-    let tls = raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
+    let tls =
+        raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, around.today, &mut warnings)?;
     if candidate.is_none()
@@ -285,7 +286,13 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let around = Surroundings { env: &env, today: 20_000, cores: 3, base: Path::new("/etc/paritee"), files: &|_| Err(std::io::ErrorKind::NotFound.into()) };
+        let around = Surroundings {
+            env: &env,
+            today: 20_000,
+            cores: 3,
+            base: Path::new("/etc/paritee"),
+            files: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
         resolve(text, "paritee.toml", flags, &around)
     }
     fn file(text: &str) -> Result<Config, ConfigError> {

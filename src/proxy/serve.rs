@@ -162,15 +162,7 @@ fn begin(
 }
 
 /// Makes the client's head the head that the side gets.
-fn prepare(
-    worker: &Worker,
-    live: &Live,
-    parts: &mut Parts,
-    hop: Hop,
-    inbound: &Inbound,
-    upgrade: bool,
-    body: &ToSide,
-) {
+fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, hop: Hop, inbound: &Inbound, upgrade: bool, body: &ToSide) {
     let protocol = upgrade.then(|| parts.headers.get(UPGRADE).cloned()).flatten();
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);

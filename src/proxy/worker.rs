@@ -1,9 +1,9 @@
 //! A live thread: one runtime, one listener, its own pools.
 
-use super::{connection, http2};
-use super::tls::Tls;
 use super::listen::Listeners;
+use super::tls::Tls;
 use super::upload::ToSide;
+use super::{connection, http2};
 use crate::config::{Config, RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
 use crate::upstream::{Dialect, Pool};

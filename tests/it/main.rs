@@ -57,6 +57,12 @@ mod live_isolation;
 mod live_markers;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
+// HTTP/2 to clients: what is refused, in frames made by hand
+mod http2_frames;
+// HTTP/2 to clients: what passes, and how it ends
+mod http2_live;
+// TLS to clients: what is chosen, who is let in, what stands still
+mod tls_live;
 // the candidate's own sessions: established, bridged, ended; routes that were cut over
 mod live_sessions;
 // stopping, and clients that leave

@@ -40,7 +40,12 @@ fn check_fields(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 fn check_path<B>(request: &Request<B>) -> Result<(), Refusal> {
-    match request.uri().path_and_query() {
+    let uri = request.uri();
+    if uri.authority().is_none() && uri.clone().into_parts().path_and_query.is_none() {
+        // Without an authority h2 lets it pass, and it reads as `/`.
+        return bad("the :path is missing");
+    }
+    match uri.path_and_query() {
         Some(path) if path.as_str().starts_with('/') => Ok(()),
         Some(path) if path.as_str() == "*" && *request.method() == Method::OPTIONS => Ok(()),
         _ => bad("the :path is not a path"),

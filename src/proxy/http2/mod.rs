@@ -175,12 +175,7 @@ async fn drive<S>(
     }
 }
 
-fn hear<S>(
-    connection: &mut Connection<S, Bytes>,
-    line: &Line,
-    life: &mut Life,
-    cx: &mut Context<'_>,
-) -> Poll<Heard>
+fn hear<S>(connection: &mut Connection<S, Bytes>, line: &Line, life: &mut Life, cx: &mut Context<'_>) -> Poll<Heard>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -55,11 +55,7 @@ fn weight(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum()
 }
 
-async fn exchange(
-    line: &Rc<Line>,
-    request: Request<RecvStream>,
-    reply: &mut SendResponse<Bytes>,
-) -> Result<(), Ended> {
+async fn exchange(line: &Rc<Line>, request: Request<RecvStream>, reply: &mut SendResponse<Bytes>) -> Result<(), Ended> {
     let _place = place(line, reply).await?;
     let (interim, mut interims) = mpsc::channel(INTERIM);
     let is_head = *request.method() == Method::HEAD;
@@ -94,11 +90,7 @@ async fn place(line: &Line, reply: &mut SendResponse<Bytes>) -> Result<OwnedSema
 }
 
 /// The request as the path of every request takes it, its interim answers on their way to the client.
-fn receive(
-    line: &Rc<Line>,
-    request: Request<RecvStream>,
-    interim: mpsc::Sender<Response<()>>,
-) -> Request<FromClient> {
+fn receive(line: &Rc<Line>, request: Request<RecvStream>, interim: mpsc::Sender<Response<()>>) -> Request<FromClient> {
     let (parts, stream) = request.into_parts();
     let waits = !stream.is_end_stream()
         && parts.headers.get(EXPECT).is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));

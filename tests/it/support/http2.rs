@@ -52,7 +52,11 @@ impl Http2 {
         Request::builder().method(method).uri(format!("{}://shop.example{path}", self.scheme))
     }
     /// Sends a head; the body follows on the stream where it does not end with it.
-    pub(crate) async fn start(&mut self, head: http::request::Builder, ends: bool) -> (ResponseFuture, SendStream<Bytes>) {
+    pub(crate) async fn start(
+        &mut self,
+        head: http::request::Builder,
+        ends: bool,
+    ) -> (ResponseFuture, SendStream<Bytes>) {
         let mut ready = self.send.clone().ready().await.unwrap();
         ready.send_request(head.body(()).unwrap(), ends).unwrap()
     }
