@@ -34,6 +34,7 @@ fn every_key_is_documented() {
     // Every key that a refusal offers must be found in the document, in code.
     for section in [
         "",
+        "[tls]\n",
         "[mirror]\n",
         "[mirror.session]\ncookie = \"s\"\n",
         "[[principal]]\nclass = \"x\"\n",

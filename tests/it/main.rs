@@ -11,6 +11,8 @@ mod cli_store;
 mod config_docs;
 // every refused config says where, what and what else
 mod config_errors;
+// the files that [tls] names, each as it should not be
+mod config_tls;
 // kill -9 under load: nothing acknowledged is lost
 mod store_crash;
 // damaged files: set aside, salvaged, counted

@@ -3,7 +3,7 @@
 
 use super::super::connection::HEAD_WITHIN;
 use h2::{Ping, PingPong};
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -79,10 +79,9 @@ impl Life {
     }
     /// Takes the answer to a ping, so that there can be another one.
     pub(super) fn hear_pong(&mut self, cx: &mut Context<'_>) {
-        if let (Some(ping), true) = (&mut self.ping, self.asked.is_some())
-            && let Poll::Ready(Ok(_)) = ping.poll_pong(cx)
-        {
-            self.asked = None;
+        if let Some(ping) = &mut self.ping {
+            // Whatever comes is a sign of life: that a byte came is what is looked at.
+            let _ = ping.poll_pong(cx);
         }
     }
     /// Looks at what is open, and at how many bytes have come in all.
@@ -90,7 +89,7 @@ impl Life {
         let now = Instant::now();
         self.look = now + LOOK_EVERY;
         if self.read != read {
-            (self.read, self.heard) = (read, now);
+            (self.read, self.heard, self.asked) = (read, now, None);
         }
         if self.cut_off.is_some_and(|since| now - since >= RETIRED_FOR) {
             return Next::End;
@@ -112,16 +111,70 @@ impl Life {
     fn look_at_peer(&mut self, now: Instant) -> Next {
         let silent = now - self.heard;
         match self.asked {
-            Some(asked) if silent >= PONG_WITHIN && now - asked >= PONG_WITHIN => Next::End,
+            Some(asked) if now - asked >= PONG_WITHIN => Next::End,
             None if silent >= SILENT_AT_MOST => {
                 if let Some(ping) = &mut self.ping {
                     // One that cannot be sent is not asked again: the connection is at its end.
                     let _ = ping.send_ping(Ping::opaque());
-                    self.asked = Some(now);
                 }
+                self.asked = Some(now);
                 Next::GoOn
             }
             _ => Next::GoOn,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks each second, with what `state` says of that second: busy, and bytes read. The first look that says more than
+    /// "go on", and after how many seconds.
+    async fn lived(life: &mut Life, mut state: impl FnMut(u64) -> (bool, u64)) -> (Next, u64) {
+        for second in 1.. {
+            tokio::time::advance(LOOK_EVERY).await;
+            let (busy, read) = state(second);
+            match life.look(busy, read) {
+                Next::GoOn if second < 1_000 => {}
+                next => return (next, second),
+            }
+        }
+        unreachable!("a thousand looks are the end")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_retires_and_then_ends_whatever_else_it_sends() {
+        let mut life = Life::new(None);
+        assert_eq!(lived(&mut life, |second| (false, second)).await, (Next::Retire, 30));
+        assert_eq!(lived(&mut life, |second| (false, second)).await, (Next::End, 1));
+        let mut life = Life::new(None);
+        assert_eq!(lived(&mut life, |second| (second <= 40, second)).await, (Next::Retire, 70));
+        let mut life = Life::new(None);
+        // Requests that are too short to be seen by a look count too.
+        for _ in 0..100 {
+            tokio::time::advance(LOOK_EVERY).await;
+            life.used();
+            assert_eq!(life.look(false, 0), Next::GoOn);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn told_to_stop_it_stays_while_something_is_under_way() {
+        let mut life = Life::new(None);
+        life.close_soon();
+        assert_eq!(lived(&mut life, |second| (second <= 50, second)).await, (Next::End, 51));
+        let mut life = Life::new(None);
+        life.cut_off();
+        assert_eq!(lived(&mut life, |second| (true, second)).await, (Next::End, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_gone_without_a_word_is_found_out() {
+        let mut life = Life::new(None);
+        assert_eq!(lived(&mut life, |_| (true, 7)).await, (Next::End, 1 + 30 + 15), "the first byte is one");
+        // One that reads a stream of events for long says little, and answers.
+        let mut life = Life::new(None);
+        assert_eq!(lived(&mut life, |second| (true, second / 40)).await, (Next::GoOn, 1_000));
     }
 }

@@ -61,6 +61,8 @@ pub(crate) enum End {
 pub(crate) struct Frames {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Of the buffer, what was read already.
+    at: usize,
 }
 
 impl Frames {
@@ -76,7 +78,7 @@ impl Frames {
         let stream = TcpStream::connect(to).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
-        Frames { stream, buffer: Vec::new() }
+        Frames { stream, buffer: Vec::new(), at: 0 }
     }
     /// False once the tee does not take any more.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> bool {
@@ -97,13 +99,17 @@ impl Frames {
     pub(crate) fn next(&mut self) -> Option<Frame> {
         let until = Instant::now() + Duration::from_secs(5);
         loop {
-            if let Some(length) = self.buffer.get(..9).map(|h| u32::from_be_bytes([0, h[0], h[1], h[2]]) as usize)
-                && self.buffer.len() >= 9 + length
+            let rest = &self.buffer[self.at..];
+            if let Some(length) = rest.get(..9).map(|h| u32::from_be_bytes([0, h[0], h[1], h[2]]) as usize)
+                && let Some(whole) = rest.get(..9 + length)
             {
-                let whole: Vec<u8> = self.buffer.drain(..9 + length).collect();
                 let stream = u32::from_be_bytes(whole[5..9].try_into().unwrap()) & 0x7fff_ffff;
-                return Some(Frame { kind: whole[3], flags: whole[4], stream, payload: whole[9..].to_vec() });
+                let frame = Frame { kind: whole[3], flags: whole[4], stream, payload: whole[9..].to_vec() };
+                self.at += 9 + length;
+                return Some(frame);
             }
+            self.buffer.drain(..self.at);
+            self.at = 0;
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return None;
