@@ -49,7 +49,8 @@ impl Meter {
     pub(super) fn opened(&self) {
         if self.since.get().elapsed() >= RESETS_WITHIN {
             self.since.set(Instant::now());
-            (self.opened.set(0), self.reset.set(0));
+            self.opened.set(0);
+            self.reset.set(0);
         }
         self.opened.set(self.opened.get() + 1);
     }

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -143,6 +144,19 @@ impl Frames {
             }
         }
         End::Nothing
+    }
+    /// Reads on a thread of its own until the tee closes; the code of its GOAWAY, if that came.
+    pub(crate) fn last_word(&self) -> JoinHandle<Option<u32>> {
+        let mut reader = Frames { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), at: 0 };
+        std::thread::spawn(move || {
+            let mut code = None;
+            while let Some(frame) = reader.next() {
+                if frame.kind == GOAWAY {
+                    code = Some(frame.code());
+                }
+            }
+            code
+        })
     }
     /// True when the tee closes within five seconds, whatever it still says.
     pub(crate) fn closes(&mut self) -> bool {
