@@ -221,6 +221,8 @@ fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened)
 fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
     let candidate = config.candidate.as_ref().map_or("none: it only proxies", |side| side.authority.as_str());
     let admin = admin.map_or_else(|| "no admin API".to_owned(), |admin| format!("admin on {admin}"));
-    say(&format!("listening on {address} (primary {}, candidate {candidate}), {admin}", config.primary.authority));
+    let over = if config.tls.is_some() { " over TLS" } else { "" };
+    let primary = &config.primary.authority;
+    say(&format!("listening on {address}{over} (primary {primary}, candidate {candidate}), {admin}"));
     config.warnings.iter().for_each(|warning| say(warning));
 }

@@ -1,6 +1,6 @@
 //! HTTP/2 to clients: what passes is what passes on HTTP/1.1, the ledger and the markers are the same.
 
-use crate::support::http2::{Http2, reset_code, whole};
+use crate::support::http2::{Http2, reset_code, soon, whole};
 use crate::support::origin::{Fault, Next, Origin, plain};
 use crate::support::tee::{Tee, adds_up, number};
 use crate::support::until;
@@ -105,7 +105,7 @@ async fn loops_end_and_the_candidates_own_requests_are_known() {
     let marker = until("a copy", || marker.lock().unwrap().take());
     let head = client.request("GET", "/a").header("x-paritee-exchange", marker);
     let (response, _) = client.start(head, true).await;
-    assert!(whole(response.await.unwrap()).await.unwrap().header("x-paritee-echo").is_some());
+    assert!(whole(soon(response).await.unwrap()).await.unwrap().header("x-paritee-echo").is_some());
     assert_eq!(number(&tee.settled(), "not_mirrored.marked"), 1);
     assert_eq!(candidate.count(), 1);
 }
@@ -127,7 +127,7 @@ async fn heads_without_a_body_and_failures_have_none() {
     let mut client = Http2::connect(tee.live).await;
     let head = client.request("HEAD", "/a");
     let (response, _) = client.start(head, true).await;
-    let response = response.await.unwrap();
+    let response = soon(response).await.unwrap();
     assert!(response.body().is_end_stream(), "it ends with its head");
     assert_eq!(response.headers()["content-length"], "9");
     // The tee's own answers too.
@@ -138,7 +138,7 @@ async fn heads_without_a_body_and_failures_have_none() {
     assert_eq!((answer.status(), &*answer.body), (502, &b"paritee: the primary cannot be reached\n"[..]));
     let head = client.request("HEAD", "/a");
     let (response, _) = client.start(head, true).await;
-    let response = response.await.unwrap();
+    let response = soon(response).await.unwrap();
     assert!(response.status() == 502 && response.body().is_end_stream());
     assert_eq!(response.headers()["content-length"], answer.body.len().to_string());
 }
@@ -170,7 +170,7 @@ async fn trailers_pass_both_ways() {
     stream.send_data(Bytes::from_static(b"hello"), false).unwrap();
     let trailers = [("x-sum".parse().unwrap(), "9".parse().unwrap())].into_iter().collect();
     stream.send_trailers(trailers).unwrap();
-    let answer = whole(response.await.unwrap()).await.unwrap();
+    let answer = whole(soon(response).await.unwrap()).await.unwrap();
     assert_eq!((answer.status(), &*answer.body), (200, &b"same"[..]));
     assert_eq!(answer.trailers.expect("trailers")["x-sum"], "9");
     assert_eq!(answer.head.headers.get("transfer-encoding"), None);
@@ -191,14 +191,14 @@ async fn hints_pass_and_a_client_that_waits_to_send_is_told_to() {
     let mut client = Http2::connect(tee.live).await;
     let head = client.request("POST", "/a").header("expect", "100-continue").header("content-length", "5");
     let (mut response, mut stream) = client.start(head, false).await;
-    let interim = poll_fn(|cx| response.poll_informational(cx)).await.expect("a 100").unwrap();
+    let interim = soon(poll_fn(|cx| response.poll_informational(cx))).await.expect("a 100").unwrap();
     assert_eq!(interim.status(), 100);
     assert_eq!(primary.count(), 0, "it was told so before it sent anything");
     stream.send_data(Bytes::from_static(b"hello"), true).unwrap();
-    let interim = poll_fn(|cx| response.poll_informational(cx)).await.expect("a 103").unwrap();
+    let interim = soon(poll_fn(|cx| response.poll_informational(cx))).await.expect("a 103").unwrap();
     assert_eq!((interim.status().as_u16(), &interim.headers()["link"]), (103, &"</a.css>".parse().unwrap()));
     assert!(interim.headers().get("x-a").is_none() && interim.headers().get("connection").is_none());
-    let answer = whole(response.await.unwrap()).await.unwrap();
+    let answer = whole(soon(response).await.unwrap()).await.unwrap();
     assert_eq!((answer.status(), &*answer.body), (200, &b"hello"[..]));
     assert_eq!(number(&tee.settled(), "judgements.match"), 1);
 }
@@ -221,7 +221,7 @@ async fn events_come_at_once_and_an_upload_goes_on_while_the_client_pauses() {
     let mut client = Http2::connect(tee.live).await;
     let head = client.request("GET", "/events");
     let (response, _) = client.start(head, true).await;
-    let mut events = response.await.unwrap().into_body();
+    let mut events = soon(response).await.unwrap().into_body();
     let mut delays = Vec::new();
     for _ in 0..5 {
         let sent = Instant::now();
@@ -263,7 +263,7 @@ async fn events_come_at_once_and_an_upload_goes_on_while_the_client_pauses() {
     let there = tokio::task::block_in_place(|| tells.recv_timeout(Duration::from_secs(5))).unwrap();
     assert!(there - sent < Duration::from_millis(300), "{:?}", there - sent);
     stream.send_data(Bytes::from_static(b"last"), true).unwrap();
-    assert_eq!(whole(response.await.unwrap()).await.unwrap().body, b"same");
+    assert_eq!(whole(soon(response).await.unwrap()).await.unwrap().body, b"same");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -280,7 +280,7 @@ async fn a_thousand_requests_on_one_connection_while_the_candidate_fails() {
             answers.push(client.start(head, true).await.0);
         }
         for answer in answers {
-            let answer = whole(answer.await.unwrap()).await.unwrap();
+            let answer = whole(soon(answer).await.unwrap()).await.unwrap();
             assert_eq!((answer.status(), &*answer.body), (200, &b"the monolith's answer"[..]));
         }
     }
@@ -319,14 +319,14 @@ async fn a_client_that_takes_back_one_stream_keeps_the_others() {
     let hangs = client.start(head, true).await;
     // Its window is full soon, and holds up nobody else.
     let head = client.request("GET", "/endless");
-    let endless = client.start(head, true).await.0.await.unwrap();
+    let endless = soon(client.start(head, true).await.0).await.unwrap();
     until("all are asked", || (primary.count() == 3).then_some(()));
     let (response, mut stream) = hangs;
     stream.send_reset(h2::Reason::CANCEL);
     drop((response, endless));
     until("two clients left", || (number(&tee.ledger(), "inconclusive.client_left") == 2).then_some(()));
     go.send(()).unwrap();
-    assert_eq!(whole(slow.await.unwrap()).await.unwrap().body, b"slow");
+    assert_eq!(whole(soon(slow).await.unwrap()).await.unwrap().body, b"slow");
     let ledger = tee.settled();
     adds_up(&ledger);
     assert_eq!((number(&ledger, "judgements.match"), candidate.count()), (1, 1), "{ledger}");
@@ -348,7 +348,7 @@ async fn a_body_of_any_size_passes_whole_and_an_early_answer_ends_the_upload() {
     let (response, mut stream) = client.start(head, false).await;
     // The client's library cuts it by the windows that the tee gives.
     stream.send_data(large.clone().into(), true).unwrap();
-    let answer = whole(response.await.unwrap()).await.unwrap();
+    let answer = whole(soon(response).await.unwrap()).await.unwrap();
     assert!(answer.body == large && primary.seen()[0].body == large);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -364,9 +364,9 @@ async fn a_body_of_any_size_passes_whole_and_an_early_answer_ends_the_upload() {
     let head = client.request("PUT", "/a");
     let (response, mut stream) = client.start(head, false).await;
     stream.send_data(Bytes::from(vec![b'x'; 100_000]), false).unwrap();
-    let answer = whole(response.await.unwrap()).await.unwrap();
+    let answer = whole(soon(response).await.unwrap()).await.unwrap();
     assert_eq!((answer.status(), &*answer.body), (413, &b"no!"[..]));
-    let reset = poll_fn(|cx| stream.poll_reset(cx)).await.unwrap();
+    let reset = soon(poll_fn(|cx| stream.poll_reset(cx))).await.unwrap();
     assert_eq!(reset, h2::Reason::NO_ERROR, "whoever has its answer is asked to stop, not told that it failed");
 }
 
@@ -390,7 +390,7 @@ async fn told_to_stop_it_says_so_and_answers_what_is_under_way() {
     until("the primary is asked", || (primary.count() == 2).then_some(()));
     let start = Instant::now();
     tee.signal("-TERM");
-    assert!(idle.driver.await.unwrap().is_ok(), "an idle connection closes without an error");
+    assert!(soon(idle.driver).await.unwrap().is_ok(), "an idle connection closes without an error");
     let refused = loop {
         // Until it is told, a request may still be sent; then the library knows.
         let head = busy.request("GET", "/late").body(()).unwrap();
@@ -399,7 +399,7 @@ async fn told_to_stop_it_says_so_and_answers_what_is_under_way() {
             Ok(mut ready) => match ready.send_request(head, true) {
                 Err(error) => break error,
                 Ok((response, _)) => {
-                    if let Err(error) = response.await {
+                    if let Err(error) = soon(response).await {
                         break error;
                     }
                 }
@@ -408,8 +408,8 @@ async fn told_to_stop_it_says_so_and_answers_what_is_under_way() {
     };
     assert!(refused.is_go_away() || reset_code(&refused) == Some(h2::Reason::REFUSED_STREAM), "{refused}");
     go.send(()).unwrap();
-    assert_eq!(whole(slow.await.unwrap()).await.unwrap().body, b"same");
-    assert!(busy.driver.await.unwrap().is_ok());
+    assert_eq!(whole(soon(slow).await.unwrap()).await.unwrap().body, b"same");
+    assert!(soon(busy.driver).await.unwrap().is_ok());
     assert!(tee.ended().success());
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}: nobody who said nothing holds it up", start.elapsed());
     drop(silent);

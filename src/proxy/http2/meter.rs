@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -71,15 +72,14 @@ impl Meter {
 /// A client's socket whose bytes are counted.
 pub(super) struct Metered<S> {
     pub(super) stream: S,
-    pub(super) line: std::rc::Rc<super::Line>,
+    pub(super) meter: Rc<Meter>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let meter = &self.line.meter;
-        meter.read.set(meter.read.get() + (buf.filled().len() - before) as u64);
+        self.meter.read.set(self.meter.read.get() + (buf.filled().len() - before) as u64);
         read
     }
 }

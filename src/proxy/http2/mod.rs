@@ -30,6 +30,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
@@ -49,8 +50,10 @@ const RESET_UNSEEN: usize = 20;
 /// Streams that were refused for their form, over a connection's life. A balancer puts many clients on one connection, and
 /// one of them must not end it soon for the others.
 const MALFORMED: usize = 1_024;
-/// Streams reset by us of which late frames are still expected, each a few hundred bytes for a second.
+/// Streams reset by us of which late frames are still expected, each a few hundred bytes …
 const RESET_REMEMBERED: usize = 2 * STREAMS as usize;
+/// … for so long: a slow client may have a window of its upload on the way when it is told to stop.
+const RESET_FOR: Duration = Duration::from_secs(10);
 
 /// How every client connection of HTTP/2 is served.
 pub(super) fn settings() -> h2::server::Builder {
@@ -65,7 +68,8 @@ pub(super) fn settings() -> h2::server::Builder {
         .max_send_buffer_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(RESET_UNSEEN)
         .max_local_error_reset_streams(Some(MALFORMED))
-        .max_concurrent_reset_streams(RESET_REMEMBERED);
+        .max_concurrent_reset_streams(RESET_REMEMBERED)
+        .reset_stream_duration(RESET_FOR);
     builder
 }
 
@@ -75,7 +79,7 @@ pub(super) struct Line {
     hop: Hop,
     /// HTTP/2 frames its messages itself: nothing is ever shown to it, so it refuses nothing.
     raw: RawHead,
-    meter: Meter,
+    meter: Rc<Meter>,
     /// Streams whose answer is not at its end.
     open: Cell<usize>,
     /// The place that came with the connection. A stream beside another needs one of its own.
@@ -88,7 +92,7 @@ impl Line {
             worker,
             hop,
             raw: RawHead::new(),
-            meter: Meter::new(),
+            meter: Rc::new(Meter::new()),
             open: Cell::new(0),
             place: Arc::new(Semaphore::new(1)),
         })
@@ -109,7 +113,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let line = Line::new(worker.clone(), hop);
-    let metered = Metered { stream, line: line.clone() };
+    let metered = Metered { stream, meter: line.meter.clone() };
     let connection = match tokio::time::timeout(HEAD_WITHIN, worker.http2.handshake(metered)).await {
         Ok(Ok(connection)) => connection,
         // Over TLS whatever was agreed on need not be spoken.

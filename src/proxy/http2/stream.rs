@@ -94,7 +94,7 @@ fn receive(line: &Rc<Line>, request: Request<RecvStream>, interim: mpsc::Sender<
     let (parts, stream) = request.into_parts();
     let waits = !stream.is_end_stream()
         && parts.headers.get(EXPECT).is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    let mut received = Received::new(stream, line.clone(), &parts.headers);
+    let mut received = Received::new(stream, line.meter.clone(), &parts.headers);
     if waits {
         received.owe_continue(interim.clone());
     }

@@ -5,6 +5,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http::{HeaderMap, Request, Response};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -63,13 +64,18 @@ impl Http2 {
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer, h2::Error> {
         let head = self.request("GET", path);
         let (response, _) = self.start(head, true).await;
-        whole(response.await?).await
+        whole(soon(response).await?).await
     }
     pub(crate) async fn post(&mut self, head: http::request::Builder, body: &[u8]) -> Result<Answer, h2::Error> {
         let (response, mut stream) = self.start(head, false).await;
         stream.send_data(Bytes::copy_from_slice(body), true)?;
-        whole(response.await?).await
+        whole(soon(response).await?).await
     }
+}
+
+/// What must happen within ten seconds.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), what).await.expect("it happens within ten seconds")
 }
 
 /// An answer to its end.
