@@ -1,7 +1,7 @@
 //! TLS to clients: what is chosen, who is let in, and that a handshake that stands still holds nobody up.
 
 use crate::support::http2::Http2;
-use crate::support::origin::{Origin, plain};
+use crate::support::origin::{Next, Origin, plain};
 use crate::support::tee::{Tee, adds_up, number};
 use crate::support::tls::{Authority, Identity};
 use crate::support::until;
@@ -25,6 +25,10 @@ struct Setup {
 }
 
 fn setup(client_ca: Option<&Authority>) -> Setup {
+    before(Origin::answering(plain(b"same")), client_ca)
+}
+
+fn before(primary: Origin, client_ca: Option<&Authority>) -> Setup {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new("the test's own authority");
     authority.identity("shop.example").write(folder.path());
@@ -34,7 +38,7 @@ fn setup(client_ca: Option<&Authority>) -> Setup {
         std::fs::write(&file, clients.pem()).unwrap();
         config += &format!("client_ca = \"{}\"\n", file.display());
     }
-    let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::answering(plain(b"same")));
+    let candidate = Origin::answering(plain(b"same"));
     let tee = Tee::start(&primary, &candidate, &config);
     Setup { primary, candidate, tee, authority, _folder: folder }
 }
@@ -84,6 +88,32 @@ async fn the_protocol_is_what_both_want_and_sides_are_told_of_tls() {
         assert!(seen.iter().all(|seen| seen.header("x-forwarded-proto") == Some("https")), "{seen:?}");
         assert!(seen.iter().all(|seen| seen.header("host") == Some("shop.example")), "{seen:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_websocket_passes_raw_over_tls() {
+    let primary = Origin::start(Arc::new(|_, stream| {
+        let _ = stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+        let mut copy = stream.try_clone().unwrap();
+        let _ = std::io::copy(&mut copy, stream);
+        Next::Close
+    }));
+    let setup = before(primary, None);
+    let mut stream = setup.shake(&["http/1.1"], None).await.unwrap();
+    let asked = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n";
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\nfirst") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"));
+    stream.write_all(b"\x00raw\xff").await.unwrap();
+    let mut back = [0; 5];
+    stream.read_exact(&mut back).await.unwrap();
+    assert_eq!(&back, b"\x00raw\xff");
+    assert_eq!(number(&setup.tee.ledger(), "not_mirrored.upgrade"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
