@@ -5,7 +5,7 @@
 use super::super::guard::Refusal;
 use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 
 const fn bad(why: &'static str) -> Result<(), Refusal> {
@@ -17,6 +17,7 @@ pub(in crate::proxy) fn check<B>(request: &mut Request<B>) -> Result<(), Refusal
     check_fields(request.headers())?;
     check_path(request)?;
     one_host(request)?;
+    bare_target(request)?;
     join_cookies(request.headers_mut());
     Ok(())
 }
@@ -40,12 +41,7 @@ fn check_fields(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 fn check_path<B>(request: &Request<B>) -> Result<(), Refusal> {
-    let uri = request.uri();
-    if uri.authority().is_none() && uri.clone().into_parts().path_and_query.is_none() {
-        // Without an authority h2 lets it pass, and it reads as `/`.
-        return bad("the :path is missing");
-    }
-    match uri.path_and_query() {
+    match request.uri().path_and_query() {
         Some(path) if path.as_str().starts_with('/') => Ok(()),
         Some(path) if path.as_str() == "*" && *request.method() == Method::OPTIONS => Ok(()),
         _ => bad("the :path is not a path"),
@@ -66,12 +62,26 @@ fn one_host<B>(request: &mut Request<B>) -> Result<(), Refusal> {
     if !hosts.all(agrees) {
         return bad("the Host field is not the :authority");
     }
-    match HeaderValue::from_str(authority.as_str()) {
-        Ok(host) => {
-            request.headers_mut().insert(HOST, host);
+    let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
+        return bad("the :authority is not a host");
+    };
+    request.headers_mut().insert(HOST, host);
+    Ok(())
+}
+
+/// What the target says beyond its path has become the Host, or is for the transport to say: from here on it reads as the
+/// usual one of HTTP/1.1 does, an `OPTIONS *` too.
+fn bare_target<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+    let parts = std::mem::take(request.uri_mut()).into_parts();
+    if parts.scheme.is_some_and(|scheme| scheme != Scheme::HTTP && scheme != Scheme::HTTPS) {
+        return bad("the :scheme is not http");
+    }
+    match parts.path_and_query {
+        Some(path) => {
+            *request.uri_mut() = path.into();
             Ok(())
         }
-        Err(_) => bad("the :authority is not a host"),
+        None => bad("the :path is missing"),
     }
 }
 
@@ -102,6 +112,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Uri;
 
     fn checked(uri: &str, fields: &[(&str, &str)]) -> Result<HeaderMap, u16> {
         let mut request = Request::get(uri);
@@ -111,6 +122,23 @@ mod tests {
         let mut request = request.body(()).unwrap();
         check(&mut request).map_err(|(status, _)| status.as_u16())?;
         Ok(std::mem::take(request.headers_mut()))
+    }
+
+    #[test]
+    fn the_target_is_a_path_alone() {
+        let target = |method: &str, uri: &str| {
+            let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
+            check(&mut request).map(|()| request.uri().to_string()).map_err(|(status, _)| status.as_u16())
+        };
+        assert_eq!(target("GET", "https://shop/a?b=%20c"), Ok("/a?b=%20c".to_owned()));
+        assert_eq!(target("GET", "ftp://shop/a"), Err(400));
+        let mut star = http::uri::Parts::default();
+        (star.scheme, star.authority) = (Some(Scheme::HTTP), Some(Authority::from_static("shop")));
+        star.path_and_query = Some(http::uri::PathAndQuery::from_static("*"));
+        let star = Uri::from_parts(star).unwrap();
+        let mut request = Request::options(star).body(()).unwrap();
+        assert_eq!(check(&mut request).map(|()| request.uri().to_string()), Ok("*".to_owned()));
+        assert_eq!(request.headers()[HOST], "shop");
     }
 
     #[test]
