@@ -4,7 +4,7 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BreakerState, Health};
+use crate::mirror::{BreakerState, Health, TurnedAway};
 use axum::extract::State;
 use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +74,9 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.one("paritee_in_flight", "gauge", "Exchanges admitted and not at an end.", health.in_flight);
     page.one("paritee_in_flight_bytes", "gauge", "Bytes of their copies.", health.in_flight_bytes);
     page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
+    let reasons = TurnedAway::ALL.iter().zip(health.turned_away).map(|(reason, n)| (reason.as_str(), n));
+    let help = "Client connections ended for what the client did, by reason.";
+    page.many(("paritee_connections_turned_away_total", "counter", help), "reason", reasons);
     sessions(&mut page, health);
     ids(&mut page, health);
     if let Some(pairs) = &health.pairs {
@@ -145,6 +148,7 @@ mod tests {
             in_flight: 2,
             in_flight_bytes: 10,
             connections: 1,
+            turned_away: [0, 0, 0, 0, 3, 0],
             uptime_s: 5,
             sessions: Some(Default::default()),
             ids: Some(Default::default()),
@@ -157,6 +161,7 @@ mod tests {
         assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
         assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
         assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
+        assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
         assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
         for reason in NotMirrored::ALL {
             assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));

@@ -227,7 +227,8 @@ fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
     let candidate = config.candidate.as_ref().map_or_else(|| "none: it only proxies".to_owned(), told);
     let admin = admin.map_or_else(|| "no admin API".to_owned(), |admin| format!("admin on {admin}"));
     let secondary = config.secondary.as_ref().map_or_else(String::new, |side| format!(", secondary {}", told(side)));
+    let over = if config.tls.is_some() { " over TLS" } else { "" };
     let primary = told(&config.primary);
-    say(&format!("listening on {address} (primary {primary}, candidate {candidate}{secondary}), {admin}"));
+    say(&format!("listening on {address}{over} (primary {primary}, candidate {candidate}{secondary}), {admin}"));
     config.warnings.iter().for_each(|warning| say(warning));
 }

@@ -271,9 +271,11 @@ fn unique_in_both(p: &[u128], c: &[u128]) -> Vec<(usize, usize)> {
         count.entry(*key).or_default().0 += 1;
     }
     for (at, key) in c.iter().enumerate() {
-        let entry = count.entry(*key).or_default();
-        entry.1 += 1;
-        entry.2 = at;
+        // what the primary has not is no anchor
+        if let Some(entry) = count.get_mut(key) {
+            entry.1 += 1;
+            entry.2 = at;
+        }
     }
     let once = |(at, key): (usize, &u128)| count.get(key).filter(|n| n.0 == 1 && n.1 == 1).map(|n| (at, n.2));
     p.iter().enumerate().filter_map(once).collect()

@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use super::resolve::{Surroundings, resolve};
+use super::tls::Found;
 use super::trust::Trust;
 use super::{Config, Flags};
 use std::io::Read;
@@ -47,12 +48,25 @@ pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, ConfigError> {
         cores: std::thread::available_parallelism().map_or(2, usize::from),
         base,
         trust: &Machine,
+        files: &found,
     };
     let mut config = resolve(text.as_deref(), &name, flags, &around)?;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| ConfigError::plain("the system's randomness", error.to_string()))?;
     Arc::make_mut(&mut config.context).hash_key = u64::from_ne_bytes(seed);
     Ok(config)
+}
+
+/// A file that the config names; one that is larger than any of its kind is refused.
+fn found(file: &Path) -> std::io::Result<Found> {
+    let opened = std::fs::File::open(file)?;
+    let mode = opened.metadata()?.permissions().mode();
+    let mut bytes = Vec::new();
+    opened.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MOST_BYTES {
+        true => Err(std::io::Error::other("it is larger than 4 MiB")),
+        false => Ok(Found { bytes, mode }),
+    }
 }
 
 fn read(file: &Path) -> Result<String, ConfigError> {

@@ -16,6 +16,7 @@ mod session;
 mod side;
 mod source;
 mod spelling;
+mod tls;
 mod trust;
 
 pub use crate::evidence::StoreBodies;
@@ -224,6 +225,8 @@ pub struct Config {
     pub admin_token: Option<Arc<str>>,
     /// Live threads.
     pub workers: usize,
+    /// TLS towards the clients; without it they speak in the clear.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
     /// The monolith.
     pub primary: Upstream,
     /// The new API; without it the tee only proxies.

@@ -16,6 +16,7 @@ pub(super) struct RawConfig {
     pub(super) admin: Option<Text>,
     pub(super) admin_token: Option<Text>,
     pub(super) workers: Option<Spanned<i64>>,
+    pub(super) tls: Option<RawTls>,
     pub(super) upstreams: Option<RawUpstreams>,
     pub(super) mirror: RawMirror,
     pub(super) confirm: Option<RawConfirm>,
@@ -27,6 +28,15 @@ pub(super) struct RawConfig {
     pub(super) rule: Vec<RawRule>,
     pub(super) route: Vec<RawRoute>,
     pub(super) gate: Vec<RawGate>,
+}
+
+/// `[tls]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTls {
+    pub(super) cert: Text,
+    pub(super) key: Text,
+    pub(super) client_ca: Option<Text>,
 }
 
 /// `[upstreams]`.

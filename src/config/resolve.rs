@@ -4,6 +4,7 @@ use super::error::ConfigError;
 use super::raw::{RawConfig, Text};
 use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
+use super::tls::{self, Files};
 use super::trust::Trust;
 use super::{Config, Flags, Upstream};
 use super::{address, rule, sections, session, side};
@@ -25,6 +26,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) base: &'a Path,
     /// The files and the system's certificates.
     pub(super) trust: &'a dyn Trust,
+    /// How files that the config names are read.
+    pub(super) files: Files<'a>,
 }
 
 /// Builds the config of a text (`None`: there is no file) and flags.
@@ -60,6 +63,8 @@ pub(super) fn resolve(
     let admin_token = token(&source, &raw)?;
     check_addresses(&source, &raw, listen, admin, admin_token.is_some(), &primary)?;
 
+    let tls =
+        raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, around.today, &mut warnings)?;
     if candidate.is_none()
@@ -87,6 +92,7 @@ pub(super) fn resolve(
         admin,
         admin_token,
         workers,
+        tls,
         primary,
         candidate,
         secondary,
@@ -283,8 +289,14 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let around =
-            Surroundings { env: &env, today: 20_000, cores: 3, base: Path::new("/etc/paritee"), trust: &NoFiles };
+        let around = Surroundings {
+            env: &env,
+            today: 20_000,
+            cores: 3,
+            base: Path::new("/etc/paritee"),
+            trust: &NoFiles,
+            files: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
         resolve(text, "paritee.toml", flags, &around)
     }
     fn file(text: &str) -> Result<Config, ConfigError> {

@@ -14,7 +14,6 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -95,9 +94,9 @@ impl Leg {
     ) -> Result<Answer, NotJudged> {
         let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
         let expiry_s = marker_expiry_s(patience);
-        let Job { request: asked, peer, permit, .. } = job;
+        let Job { request: asked, hop, permit, .. } = job;
         let request = || {
-            let mut headers = self.head_for(*peer, asked.headers.clone());
+            let mut headers = self.head_for(*hop, asked.headers.clone());
             if let Some(jar) = &passport.jar {
                 jar.put_into(&mut headers, asked.path());
             }
@@ -171,12 +170,12 @@ impl Leg {
         request
     }
     /// A client's head as the side gets it, but for the marker.
-    pub(super) fn head_for(&self, peer: IpAddr, mut headers: HeaderMap) -> HeaderMap {
+    pub(super) fn head_for(&self, hop: Hop, mut headers: HeaderMap) -> HeaderMap {
         strip_hop_by_hop(&mut headers);
         if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
             headers.insert(HOST, host.clone());
         }
-        Hop { peer }.append_forwarded(&mut headers);
+        hop.append_forwarded(&mut headers);
         super::Markers::strip_untrusted(&mut headers);
         headers
     }

@@ -6,6 +6,7 @@ use super::secondary::{PairOutcome, PairTally};
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
+use super::turned::TurnedAway;
 use crate::config::Config;
 use crate::evidence::{IdCounts, Ledger, Mark};
 use crate::store::StoreHandle;
@@ -60,6 +61,8 @@ pub struct Health {
     pub in_flight_bytes: u64,
     /// Client connections open.
     pub connections: u64,
+    /// Client connections ended for what the client did, by reason.
+    pub turned_away: [u64; TurnedAway::ALL.len()],
     /// Seconds since the start.
     pub uptime_s: u64,
     /// What has been done about the candidate's sessions; `None` where none are kept.
@@ -150,6 +153,7 @@ impl Control {
             in_flight: shared.accounts.cut().in_flight,
             in_flight_bytes: shared.budget.in_use().1 as u64,
             connections: shared.connections.load(Relaxed),
+            turned_away: shared.turned_away.counts(),
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
             ids: shared.naming.as_ref().map(Naming::counts),

@@ -7,12 +7,13 @@ use super::ask::marker_expiry_s;
 use super::budget::Permit;
 use super::session::{Asked, SessionKey, Ticket};
 use super::shared::{Shared, now_ms};
+use super::turned::TurnedAway;
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
 use crate::exchange::{Answer, Client, Request};
+use crate::upstream::Hop;
 use http::{HeaderMap, Method};
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -30,8 +31,8 @@ pub struct Job {
     pub received_at_ms: u64,
     /// What was asked.
     pub request: Request,
-    /// The client's address.
-    pub peer: IpAddr,
+    /// Where it came from.
+    pub hop: Hop,
     /// The declared route, where there is one.
     pub route: Option<RouteIndex>,
     /// What the monolith answered.
@@ -209,6 +210,10 @@ impl Lane {
     /// One less.
     pub fn connection_closed(&self) {
         self.shared.connections.fetch_sub(1, Relaxed);
+    }
+    /// Counts a client connection that is ended for what the client did.
+    pub fn turned_away(&self, reason: TurnedAway) {
+        self.shared.turned_away.count(reason);
     }
 }
 

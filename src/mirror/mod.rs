@@ -17,6 +17,7 @@ mod secondary;
 mod session;
 mod shadow;
 mod shared;
+mod turned;
 
 pub use admission::Facts;
 pub use budget::{Hold, Permit};
@@ -27,3 +28,4 @@ pub use secondary::PairOutcome;
 pub use session::{Asked, SessionCounts, SessionKey, Ticket};
 pub use shadow::ShadowThread;
 pub use shared::{Judge, Setup, start};
+pub use turned::TurnedAway;

@@ -182,7 +182,7 @@ pub(super) fn begin(shadow: &Rc<Shadow>, job: &Job, id: ExchangeId) -> Option<Be
     };
     let (sender, judged) = oneshot::channel();
     // As the primary got it, and marked, so that wherever it comes by it is not copied again.
-    let mut headers = secondary.leg.head_for(job.peer, asked.headers.clone());
+    let mut headers = secondary.leg.head_for(job.hop, asked.headers.clone());
     let markers = &shadow.shared.markers;
     markers.append_hop(&mut headers);
     let expiry_s = marker_expiry_s(secondary.leg.upstream.timeout);

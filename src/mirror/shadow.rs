@@ -237,7 +237,7 @@ impl Shadow {
         (ending, beside): (Ending<'_>, Option<Beside>),
     ) {
         let config = &self.shared.config;
-        let Job { received_at_ms, request, peer, route: place, primary, client, permit, .. } = *job;
+        let Job { received_at_ms, request, hop, route: place, primary, client, permit, .. } = *job;
         let rules = self.rules(place);
         let route: Route = match place {
             Some(index) => config.routes.get(index).route.clone(),
@@ -268,7 +268,7 @@ impl Shadow {
         let bodies = config.redact.store_bodies;
         // The judge knows no sessions; whoever holds its claims against one another has to.
         let naming = self.shared.naming.as_ref().filter(|_| rules.claims_ids());
-        let name = naming.map(|naming| naming.name(&exchange.request.headers, peer));
+        let name = naming.map(|naming| naming.name(&exchange.request.headers, hop.peer));
         let session = Session { name, requests: &[] };
         closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, session);
         naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));

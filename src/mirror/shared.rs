@@ -9,6 +9,7 @@ use super::returns::Returns;
 use super::secondary::PairTally;
 use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
+use super::turned::TurnedAways;
 use super::{Control, Markers};
 use crate::config::Config;
 use crate::evidence::{Ledger, Ownership, request_key};
@@ -69,6 +70,7 @@ pub(super) struct Shared {
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
     pub(super) connections: AtomicU64,
+    pub(super) turned_away: TurnedAways,
     pub(super) started: Instant,
     pub(super) incarnation: u64,
     ids: AtomicU64,
@@ -120,6 +122,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         draining: AtomicBool::new(false),
         accepting: AtomicBool::new(false),
         connections: AtomicU64::new(0),
+        turned_away: TurnedAways::default(),
         started: Instant::now(),
         incarnation,
         ids: AtomicU64::new(0),

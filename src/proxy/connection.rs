@@ -1,8 +1,12 @@
-//! One client connection, from accept to close.
+//! One client connection, from accept to close: what it speaks, and how HTTP/1.1 is served.
 
+use super::first::{Begun, Spoken};
+use super::from_client::FromClient;
 use super::heads::{RawHead, Watched};
+use super::http2;
 use super::serve::serve;
 use super::worker::Worker;
+use crate::upstream::Hop;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
@@ -10,17 +14,20 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// A head must be complete within this.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// A head must be complete within this, and a connection without a request says something within this.
+pub(super) const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// A client that has not said a word when the tee is told to stop has so long for the first one.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bytes of a head at most: an 8 KiB target and 32 KiB of fields are served.
-const HEAD_BYTES: usize = 64 << 10;
+pub(super) const HEAD_BYTES: usize = 64 << 10;
 /// Bytes of a connection's read buffer at most.
 const BUFFER: usize = 256 << 10;
 
-/// How every client connection is served.
+/// How every client connection of HTTP/1.1 is served.
 pub(super) fn settings() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -39,27 +46,69 @@ pub(super) fn settings() -> http1::Builder {
 pub(super) async fn run(worker: Rc<Worker>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
     // Without it small answers wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
+    let hop = Hop { peer, secure: worker.tls.is_some() };
+    // What is only of some connections is boxed, since its state would else take its room in the task of every one.
+    match &worker.tls {
+        None => match before_stop(&mut stop, Begun::hear(stream)).await {
+            Some((Spoken::Http1, begun)) => serve_http1(worker, begun, hop, stop).await,
+            Some((Spoken::Http2, begun)) => Box::pin(http2::run(worker, begun, hop, stop)).await,
+            None => {}
+        },
+        Some(tls) => {
+            let shaken = Box::pin(tls.handshake(stream, &worker.lane));
+            let Some(begun) = before_stop(&mut stop, shaken).await.map(Begun::new) else {
+                return;
+            };
+            match begun.chosen() {
+                Spoken::Http1 => Box::pin(serve_http1(worker.clone(), begun, hop, stop)).await,
+                Spoken::Http2 => Box::pin(http2::run(worker.clone(), begun, hop, stop)).await,
+            }
+        }
+    }
+}
+
+/// What the client's first words make of the connection; `None` where they do not come in time.
+async fn before_stop<T>(stop: &mut watch::Receiver<bool>, words: impl Future<Output = Option<T>>) -> Option<T> {
+    let too_late = async {
+        let at_most = tokio::time::timeout(HEAD_WITHIN, stopped(stop)).await;
+        if at_most.is_ok() {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        words = words => words,
+        () = too_late => None,
+    }
+}
+
+async fn serve_http1<S>(worker: Rc<Worker>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let head = RawHead::new();
     let (requests, watched) = (worker.clone(), Watched { stream, head: head.clone() });
-    let service = hyper::service::service_fn(move |request| {
+    let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let (worker, head) = (requests.clone(), head.clone());
-        async move { Ok::<_, Infallible>(serve(&worker, peer, &head, request).await) }
+        async move { Ok::<_, Infallible>(serve(&worker, hop, &head, request.map(FromClient::Http1)).await) }
     });
     let connection = worker.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut connection = pin!(connection);
-    let stopped = async {
-        // An error means that the sender is gone, which is a stop as well.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
-        () = stopped => None,
+        () = stopped(&mut stop) => None,
     };
     if ended.is_none() {
         connection.as_mut().graceful_shutdown();
         // How a connection ends was told to its exchanges.
         let _ = connection.await;
     }
+}
+
+/// Waits until the tee is told to stop.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is refused before any side sees it. It may only refuse, never read a message otherwise than hyper does.
 
 use super::heads::RawHead;
+use super::http2;
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
@@ -16,6 +17,9 @@ const fn bad(why: &'static str) -> Result<(), Refusal> {
 pub(super) fn check<B>(request: &mut Request<B>, raw: &RawHead) -> Result<(), Refusal> {
     if request.method() == Method::CONNECT {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy: CONNECT is refused"));
+    }
+    if request.version() == Version::HTTP_2 {
+        http2::check(request)?;
     }
     check_host(request.headers(), request.version())?;
     check_framing(request.headers(), request.method(), raw)?;

@@ -3,13 +3,17 @@
 mod answer;
 mod chunk_lines;
 mod connection;
+mod first;
 mod forward;
+mod from_client;
 mod guard;
 mod heads;
+mod http2;
 mod listen;
 mod pending;
 mod relay;
 mod serve;
+mod tls;
 mod tunnel;
 mod upload;
 mod worker;

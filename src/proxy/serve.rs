@@ -2,6 +2,7 @@
 
 use super::answer::{ToClient, own};
 use super::forward::Unanswered;
+use super::from_client::FromClient;
 use super::heads::RawHead;
 use super::pending::{Pending, no_answer_yet};
 use super::relay::Relay;
@@ -19,15 +20,14 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 /// Serves one request.
 pub(super) async fn serve(
     worker: &Worker,
-    peer: IpAddr,
+    hop: Hop,
     raw: &RawHead,
-    mut request: Request<Incoming>,
+    mut request: Request<FromClient>,
 ) -> Response<ToClient> {
     if let Err((status, why)) = guard::check(&mut request, raw) {
         return own(status, why, true);
@@ -45,7 +45,7 @@ pub(super) async fn serve(
         method: request.method(),
         headers: request.headers(),
         body_length: body_length(request.body()),
-        peer,
+        peer: hop.peer,
         upgrade: upgrade.is_some(),
         marked: inbound.marked,
     };
@@ -59,10 +59,10 @@ pub(super) async fn serve(
     let (body, upload) = ToSide::new(body, raw);
     let pending = permit.zip(ticket).map(|admitted| {
         let route = route.map(|(index, _)| index);
-        begin(lane, &parts, peer, route, admitted, upload.as_ref(), known_length)
+        begin(lane, &parts, hop, route, admitted, upload.as_ref(), known_length)
     });
     let live = worker.side(inbound.owned);
-    prepare(worker, live, &mut parts, peer, &inbound, upgrade.is_some(), &body);
+    prepare(worker, live, &mut parts, hop, &inbound, upgrade.is_some(), &body);
     let request = Request::from_parts(parts, body);
     let sent = forward::send(&live.pool, request, upload.as_ref(), upgrade.is_some(), live.timeout).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
@@ -95,7 +95,7 @@ struct Inbound {
 }
 
 impl Inbound {
-    fn new(worker: &Worker, request: &Request<Incoming>, route: Option<(RouteIndex, &RouteConfig)>) -> Inbound {
+    fn new<B>(worker: &Worker, request: &Request<B>, route: Option<(RouteIndex, &RouteConfig)>) -> Inbound {
         let lane = &worker.lane;
         let shadow = shadow_of(lane, request);
         let place = route.map(|(index, _)| index);
@@ -112,12 +112,12 @@ impl Inbound {
 }
 
 /// The exchange whose shadow request made the candidate send this one.
-fn shadow_of(lane: &Lane, request: &Request<Incoming>) -> Option<ExchangeId> {
+fn shadow_of<B>(lane: &Lane, request: &Request<B>) -> Option<ExchangeId> {
     let markers = lane.markers();
     markers.shadow_of(request.headers(), lane.now_ms() / 1_000, request.method(), request.uri().path())
 }
 
-fn find<'c>(config: &'c Config, request: &Request<Incoming>) -> Option<(RouteIndex, &'c RouteConfig)> {
+fn find<'c, B>(config: &'c Config, request: &Request<B>) -> Option<(RouteIndex, &'c RouteConfig)> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(without_port);
     let index = config.routes.find(host.as_deref(), request.method(), request.uri().path())?;
     Some((index, config.routes.get(index)))
@@ -132,14 +132,14 @@ fn without_port(host: &str) -> Cow<'_, str> {
     if name.bytes().any(|b| b.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
-fn body_length(body: &Incoming) -> Option<u64> {
+fn body_length(body: &FromClient) -> Option<u64> {
     if body.is_end_stream() { Some(0) } else { body.size_hint().exact() }
 }
 
 fn begin(
     lane: &Rc<Lane>,
     parts: &Parts,
-    peer: IpAddr,
+    hop: Hop,
     route: Option<RouteIndex>,
     (permit, ticket): (Permit, Ticket),
     upload: Option<&Rc<UploadState>>,
@@ -157,7 +157,7 @@ fn begin(
     let job = Job {
         received_at_ms: lane.now_ms(),
         request,
-        peer,
+        hop,
         route,
         primary: no_answer_yet(),
         client: Client::Served,
@@ -168,15 +168,7 @@ fn begin(
 }
 
 /// Makes the client's head the head that the side gets.
-fn prepare(
-    worker: &Worker,
-    live: &Live,
-    parts: &mut Parts,
-    peer: IpAddr,
-    inbound: &Inbound,
-    upgrade: bool,
-    body: &ToSide,
-) {
+fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, hop: Hop, inbound: &Inbound, upgrade: bool, body: &ToSide) {
     let protocol = upgrade.then(|| parts.headers.get(UPGRADE).cloned()).flatten();
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);
@@ -188,7 +180,7 @@ fn prepare(
     if let (false, Some(host)) = (headers.contains_key(HOST), &worker.default_host) {
         headers.insert(HOST, host.clone());
     }
-    Hop { peer }.append_forwarded(headers);
+    hop.append_forwarded(headers);
     if inbound.shadow.is_some() {
         // It has done its work here; further on it would be a secret of ours in somebody's log.
         Markers::strip_returned(headers);

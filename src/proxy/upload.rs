@@ -1,5 +1,6 @@
 //! A request body on its way to the primary: passed on frame by frame, copied up to the cap where the exchange is mirrored.
 
+use super::from_client::{ClientCut, FromClient};
 use super::heads::RawHead;
 use crate::evidence::NotJudged;
 use crate::exchange::Body as Copied;
@@ -8,7 +9,6 @@ use crate::upstream::Capture;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::error::Error as _;
@@ -31,7 +31,7 @@ pub(super) enum ToSide {
 /// The client's body as it comes.
 pub(super) struct Upload {
     /// Taken when it is dropped.
-    incoming: Option<Incoming>,
+    incoming: Option<FromClient>,
     raw: RawHead,
     state: Rc<UploadState>,
     /// What passes once more first. Boxed, since it is seldom there and every request is moved with room for it.
@@ -70,7 +70,7 @@ pub(super) struct UploadState {
 #[derive(Default)]
 struct Rewind {
     passed: Box<Replay>,
-    rest: Option<(Incoming, RawHead)>,
+    rest: Option<(FromClient, RawHead)>,
 }
 
 /// What was wrong with the client's body: no failure of the side's.
@@ -85,9 +85,9 @@ pub(super) enum ClientFault {
 /// Why an upload ends early: the connection to the side is cut, so that half a request never looks whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
-    /// The client's framing or its connection.
-    #[error("the client's body was cut: {0}")]
-    Client(#[from] hyper::Error),
+    /// The client's framing, its stream or its connection.
+    #[error(transparent)]
+    Client(#[from] ClientCut),
     /// A byte that no chunk line may hold.
     #[error("the client's chunks hold a control byte")]
     Refused,
@@ -186,14 +186,17 @@ impl Drop for Upload {
 }
 
 /// hyper has no kind for its limits on trailers and chunk extensions, only words; without them it is malformed.
-fn fault_of(error: &hyper::Error) -> ClientFault {
+fn fault_of(error: &ClientCut) -> ClientFault {
+    let ClientCut::Http1(error) = error else {
+        return ClientFault::Malformed;
+    };
     let over = error.source().is_some_and(|cause| cause.to_string().contains("over limit"));
     if over { ClientFault::TooLong } else { ClientFault::Malformed }
 }
 
 impl ToSide {
     /// The body of a request.
-    pub(super) fn new(incoming: Incoming, raw: &RawHead) -> (ToSide, Option<Rc<UploadState>>) {
+    pub(super) fn new(incoming: FromClient, raw: &RawHead) -> (ToSide, Option<Rc<UploadState>>) {
         if incoming.is_end_stream() {
             return (ToSide::Empty, None);
         }
@@ -217,7 +220,7 @@ impl Body for ToSide {
         let Some(incoming) = &mut upload.incoming else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        let frame = ready!(incoming.poll_frame(cx));
         if upload.raw.is_refused() {
             upload.state.client_fault.set(Some(ClientFault::Malformed));
             return Poll::Ready(Some(Err(Broken::Refused)));
@@ -241,7 +244,7 @@ impl Body for ToSide {
         match self {
             ToSide::Empty => true,
             ToSide::Upload(upload) => {
-                let over = upload.incoming.as_ref().is_none_or(Incoming::is_end_stream);
+                let over = upload.incoming.as_ref().is_none_or(FromClient::is_end_stream);
                 over && upload.replay.as_ref().is_none_or(|replay| replay.is_over())
             }
         }
@@ -250,7 +253,7 @@ impl Body for ToSide {
         match self {
             ToSide::Empty => SizeHint::with_exact(0),
             ToSide::Upload(upload) => {
-                let rest = upload.incoming.as_ref().map(Incoming::size_hint).unwrap_or_default();
+                let rest = upload.incoming.as_ref().map(FromClient::size_hint).unwrap_or_default();
                 let Some(replay) = &upload.replay else {
                     return rest;
                 };

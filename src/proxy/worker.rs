@@ -1,8 +1,9 @@
 //! A live thread: one runtime, one listener, its own pools.
 
-use super::connection;
 use super::listen::Listeners;
+use super::tls::Tls;
 use super::upload::ToSide;
+use super::{connection, http2};
 use crate::config::{Config, RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
 use crate::upstream::{Dialect, Pool, Reach};
@@ -60,6 +61,11 @@ impl Ways {
 pub(super) struct Worker {
     pub(super) lane: Rc<Lane>,
     pub(super) settings: hyper::server::conn::http1::Builder,
+    pub(super) http2: h2::server::Builder,
+    /// Where clients speak TLS.
+    pub(super) tls: Option<Tls>,
+    /// Room for connections and what may stand behind them; streams of HTTP/2 take it too.
+    pub(super) places: Arc<Semaphore>,
     /// What a client of HTTP/1.0 that names no host has asked for.
     pub(super) default_host: Option<HeaderValue>,
     primary: Live,
@@ -67,10 +73,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(lane: Rc<Lane>, config: &Config, ways: &Ways) -> Rc<Worker> {
+    fn new(lane: Rc<Lane>, config: &Config, ways: &Ways, places: Arc<Semaphore>) -> Rc<Worker> {
         Rc::new(Worker {
             lane,
             settings: connection::settings(),
+            http2: http2::settings(),
+            tls: config.tls.as_ref().map(Tls::new),
+            places,
             default_host: HeaderValue::from_str(&config.primary.authority).ok(),
             primary: Live::new("primary", &config.primary, ways.primary.clone()),
             candidate: config
@@ -155,9 +164,9 @@ async fn accept(
         Err(error) => return tracing::error!(%error, "a live thread cannot listen"),
     };
     let config = lane.config().clone();
-    let worker = Worker::new(lane, &config, ways);
-    sweep(&worker);
     let free = Arc::new(Semaphore::new(connections));
+    let worker = Worker::new(lane, &config, ways, free.clone());
+    sweep(&worker);
     let told = stop.clone();
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
         let (worker, stop) = (worker.clone(), told.clone());

@@ -20,6 +20,8 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub struct Hop {
     /// The client's address.
     pub peer: IpAddr,
+    /// It came over TLS.
+    pub secure: bool,
 }
 
 impl Hop {
@@ -36,7 +38,8 @@ impl Hop {
             headers.insert(FORWARDED_FOR, value);
         }
         if !headers.contains_key(FORWARDED_PROTO) {
-            headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+            let scheme = if self.secure { "https" } else { "http" };
+            headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
         }
         if let (false, Some(host)) = (headers.contains_key(FORWARDED_HOST), headers.get(HOST).cloned()) {
             headers.insert(FORWARDED_HOST, host);
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn forwarded_for_is_appended_and_what_a_balancer_said_is_kept() {
         let mut headers = map(&[("host", "shop"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https")]);
-        Hop { peer: IpAddr::from([10, 0, 0, 1]) }.append_forwarded(&mut headers);
+        Hop { peer: IpAddr::from([10, 0, 0, 1]), secure: false }.append_forwarded(&mut headers);
         assert_eq!(headers["x-forwarded-for"], "1.2.3.4, 10.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers["x-forwarded-host"], "shop");

@@ -35,6 +35,7 @@ fn every_key_is_documented() {
     for section in [
         "",
         "[upstreams.primary]\n",
+        "[tls]\n",
         "[mirror]\n",
         "[mirror.session]\ncookie = \"s\"\n",
         "[[principal]]\nclass = \"x\"\n",

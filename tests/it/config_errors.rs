@@ -28,7 +28,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "paritee.toml:3:2: mirrors: unknown key `mirrors`\n\
          \u{20} |\n3 | [mirrors]\n  |  ^^^^^^^\n\
          \u{20} = did you mean `mirror`?\n\
-         \u{20} = allowed: listen, admin, admin_token, workers, upstreams, mirror, confirm, compare, redact, store, principal, \
+         \u{20} = allowed: listen, admin, admin_token, workers, tls, upstreams, mirror, confirm, compare, redact, store, principal, \
          role, rule, route, gate",
     ),
     (

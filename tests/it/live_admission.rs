@@ -19,16 +19,40 @@ fn a_rate_of_50_and_a_burst_of_10_hold_for_ten_seconds_at_500() {
     let tee = Tee::start(&primary, &candidate, "[mirror]\nrate = \"50/s\"\nburst = 10");
     let mut client = tee.client();
     let start = Instant::now();
+    let mut asked = Vec::with_capacity(5_000);
     for n in 0..5_000u32 {
         let due = start + Duration::from_millis(2) * n;
         thread::sleep(due.saturating_duration_since(Instant::now()));
+        asked.push(start.elapsed());
         assert_eq!(client.get("/a").status, 200);
     }
     let ledger = tee.settled();
     adds_up(&ledger);
-    assert!((500..=520).contains(&candidate.count()), "{} reached the candidate: {ledger}", candidate.count());
+    // A busy machine asks later than it should (524 in 10.3 s, and 454 where it stood still for a while): what may pass
+    // depends on when was asked, and is 500 to 520 where that took ten seconds.
+    let may = admitted(&asked, Duration::from_millis(20), 10);
+    let came = candidate.count();
+    assert!(came.abs_diff(may) <= 10, "{came} reached the candidate of {may} that may: {ledger}");
+    if asked.last().is_some_and(|last| *last < Duration::from_millis(10_050)) && may >= 505 {
+        assert!((500..=520).contains(&came), "{came} reached the candidate: {ledger}");
+    }
     assert_eq!(number(&ledger, "not_mirrored.rate"), 5_000 - candidate.count() as u64);
     assert_eq!(number(&ledger, "judgements.match"), candidate.count() as u64);
+}
+
+/// How many of these requests a rate of one a `period` and a burst let pass (the generic cell rate algorithm, ITU-T I.371).
+fn admitted(asked: &[Duration], period: Duration, burst: u32) -> usize {
+    let mut due = Duration::ZERO;
+    asked
+        .iter()
+        .filter(|now| {
+            let passes = due.saturating_sub(**now) <= period * (burst - 1);
+            if passes {
+                due = due.max(**now) + period;
+            }
+            passes
+        })
+        .count()
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod cli_store;
 mod config_docs;
 // every refused config says where, what and what else
 mod config_errors;
+// the files that [tls] names, each as it should not be
+mod config_tls;
 // kill -9 under load: nothing acknowledged is lost
 mod store_crash;
 // damaged files: set aside, salvaged, counted
@@ -61,6 +63,12 @@ mod live_markers;
 mod live_noise;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
+// HTTP/2 to clients: what is refused, in frames made by hand
+mod http2_frames;
+// HTTP/2 to clients: what passes, and how it ends
+mod http2_live;
+// TLS to clients: what is chosen, who is let in, what stands still
+mod tls_live;
 // the candidate's own sessions: established, bridged, ended; routes that were cut over
 mod live_sessions;
 // stopping, and clients that leave

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 pub(crate) mod browser;
+pub(crate) mod frames;
 pub(crate) mod front;
+pub(crate) mod http2;
 pub(crate) mod multi;
 pub(crate) mod origin;
 pub(crate) mod tee;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};
