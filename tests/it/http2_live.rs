@@ -147,7 +147,7 @@ async fn heads_without_a_body_and_failures_have_none() {
 async fn trailers_pass_both_ways() {
     let chunks =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n4\r\nsame\r\n0\r\nX-Sum: 9\r\n\r\n";
-    // This one reads trailers, which the others do not.
+    // This one reads trailers, which the others do not: up to `x-sum`, for a head may end in a 9 too (seen once).
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (told, tells) = mpsc::channel();
@@ -155,7 +155,7 @@ async fn trailers_pass_both_ways() {
         let (mut stream, _) = listener.accept().unwrap();
         let mut seen = Vec::new();
         let mut byte = [0];
-        while !seen.ends_with(b"9\r\n\r\n") && std::io::Read::read_exact(&mut stream, &mut byte).is_ok() {
+        while !seen.ends_with(b": 9\r\n\r\n") && std::io::Read::read_exact(&mut stream, &mut byte).is_ok() {
             seen.push(byte[0]);
         }
         stream.write_all(chunks.as_bytes()).unwrap();

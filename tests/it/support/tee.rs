@@ -29,13 +29,19 @@ impl Tee {
         Tee::at(0, primary, candidate, config)
     }
     pub(crate) fn at(port: u16, primary: &str, candidate: &str, config: &str) -> Tee {
+        Tee::with(
+            port,
+            &format!(
+                "[upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
+                 [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
+            ),
+        )
+    }
+    /// With this config, but for where it listens.
+    pub(crate) fn with(port: u16, config: &str) -> Tee {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("paritee.toml");
-        let text = format!(
-            "listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n\
-             [upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
-             [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
-        );
+        let text = format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}");
         std::fs::write(&file, text).unwrap();
         Tee::spawn(&file, dir)
     }
