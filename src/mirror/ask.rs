@@ -6,7 +6,9 @@ use super::shared::Shared;
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
 use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response};
-use crate::upstream::{Capture, Dialect, Hop, Lease, Pool, Reach, compact, failure_of, origin_form, strip_hop_by_hop};
+use crate::upstream::{
+    Capture, Dialect, Hop, Lease, Pool, Reach, compact, failure_of, origin_form, stopped, strip_hop_by_hop,
+};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -216,7 +218,10 @@ async fn body(
                 let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
                 return failed(Failure { kind: FailureKind::Timeout, status: Some(parts.status), message });
             }
-            Ok(None) => break,
+            Ok(None) => match stopped(parts.version, &body, parts.status) {
+                Some(failure) => return failed(failure),
+                None => break,
+            },
             Ok(Some(Err(error))) => return failed(failure_of(&error, Some(parts.status))),
             Ok(Some(Ok(frame))) => frame,
         };

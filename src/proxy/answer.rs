@@ -25,6 +25,9 @@ pub(super) enum Cut {
     /// The side's connection failed.
     #[error("the side's answer was cut: {0}")]
     Failed(#[from] hyper::Error),
+    /// The side reset its stream without an error, and without an end.
+    #[error("the side's answer was stopped before its end")]
+    Stopped,
     /// The side stood still.
     #[error("the side's answer stood still")]
     StoodStill,

@@ -4,9 +4,9 @@ use super::answer::Cut;
 use super::pending::Pending;
 use super::upload::{ToSide, UploadState};
 use crate::exchange::{Failure, FailureKind};
-use crate::upstream::{Lease, failure_of};
+use crate::upstream::{Lease, failure_of, stopped};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep};
 /// A side's answer as it comes.
 pub(super) struct Relay {
     incoming: Incoming,
+    version: Version,
     status: StatusCode,
     /// Given back at the end; dropped before, the connection closes.
     lease: Option<Lease<ToSide>>,
@@ -28,14 +29,14 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn new(
-        incoming: Incoming,
+        (incoming, version): (Incoming, Version),
         status: StatusCode,
         lease: Lease<ToSide>,
         upload: Option<Rc<UploadState>>,
         pending: Option<Pending>,
         at_most: Option<Duration>,
     ) -> Relay {
-        Relay { incoming, status, lease: Some(lease), upload, pending, patience: Patience::new(at_most) }
+        Relay { incoming, version, status, lease: Some(lease), upload, pending, patience: Patience::new(at_most) }
     }
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
@@ -48,10 +49,16 @@ impl Relay {
                 self.cut(&error);
                 Poll::Ready(Some(Err(Cut::Failed(error))))
             }
-            Poll::Ready(None) => {
-                self.end();
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => match stopped(self.version, &self.incoming, self.status) {
+                Some(failure) => {
+                    self.fail(failure);
+                    Poll::Ready(Some(Err(Cut::Stopped)))
+                }
+                None => {
+                    self.end();
+                    Poll::Ready(None)
+                }
+            },
             Poll::Pending if self.patience.is_over(cx) => {
                 let message = "the answer's body stood still".to_owned();
                 self.fail(Failure { kind: FailureKind::Timeout, status: Some(self.status), message });

@@ -260,7 +260,7 @@ fn answered(
     if let Some(echo) = inbound.shadow.and_then(|id| worker.lane.markers().echo(id)) {
         parts.headers.insert(ECHO, echo);
     }
-    parts.version = Version::HTTP_11;
+    let spoken = std::mem::replace(&mut parts.version, Version::HTTP_11);
     if incoming.is_end_stream() {
         pending.into_iter().for_each(Pending::whole);
         if upload.is_none_or(|upload| upload.is_complete()) {
@@ -268,7 +268,7 @@ fn answered(
         }
         return Response::from_parts(parts, ToClient::Empty);
     }
-    let relay = Relay::new(incoming, parts.status, lease, upload, pending, still);
+    let relay = Relay::new((incoming, spoken), parts.status, lease, upload, pending, still);
     Response::from_parts(parts, ToClient::Relay(relay))
 }
 

@@ -1,6 +1,8 @@
 //! How the errors of hyper, of TLS and of the system become failures with a name, and words that say what to do.
 
 use crate::exchange::{Failure, FailureKind};
+use http_body::Body;
+use hyper::body::Incoming;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription as Alert, CertificateError};
 use std::error::Error as _;
@@ -15,6 +17,14 @@ pub(super) fn untold(kind: FailureKind, message: String) -> Failure {
 pub fn failure_of(error: &hyper::Error, status: Option<http::StatusCode>) -> Failure {
     let (kind, told) = told_of(error);
     Failure { kind, status, message: told.unwrap_or_else(|| error.to_string()) }
+}
+
+/// The failure of an answer over HTTP/2 that has no more frames and no end either: its stream was reset with `NO_ERROR`, which
+/// hyper takes for the end of a body. A side may stop an upload so, but only after its whole answer (RFC 9113, 8.1).
+pub fn stopped(version: http::Version, body: &Incoming, status: http::StatusCode) -> Option<Failure> {
+    let over = version != http::Version::HTTP_2 || body.is_end_stream();
+    let message = "the answer's stream was reset before its end".to_owned();
+    (!over).then_some(Failure { kind: FailureKind::Reset, status: Some(status), message })
 }
 
 /// True where the side has said that it did nothing with the request: it may be sent once more, whatever it is.

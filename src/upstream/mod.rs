@@ -10,7 +10,7 @@ mod reach;
 mod wire;
 
 pub use capture::Capture;
-pub use failure::failure_of;
+pub use failure::{failure_of, stopped};
 pub use head::{Hop, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
 pub use pool::{Dialect, Lease, Pool, Sent};
 pub use reach::Reach;

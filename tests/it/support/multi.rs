@@ -27,6 +27,8 @@ pub(crate) enum Reply {
     Break,
     /// A head and some of a body, and then `INTERNAL_ERROR`.
     Cut,
+    /// The same with `NO_ERROR`.
+    Stop,
 }
 
 impl Reply {
@@ -157,12 +159,13 @@ async fn stream_of(
     match reply {
         Reply::Refuse => respond.send_reset(h2::Reason::REFUSED_STREAM),
         Reply::Break => respond.send_reset(h2::Reason::CANCEL),
-        Reply::Cut => {
+        Reply::Cut | Reply::Stop => {
+            let code = if matches!(reply, Reply::Cut) { h2::Reason::INTERNAL_ERROR } else { h2::Reason::NO_ERROR };
             let Ok(mut stream) = respond.send_response(Response::new(()), false) else { return };
             // The tee may have left.
             let _ = stream.send_data(Bytes::from_static(b"half"), false);
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+            stream.send_reset(code);
         }
         Reply::Answer(response, trailers) => {
             let (parts, body) = response.into_parts();
