@@ -41,8 +41,8 @@ impl Walk<'_, '_> {
         let (stack, links, lists) = (std::mem::take(&mut self.stack), self.links.len(), self.lists.len());
         let outer = std::mem::replace(&mut self.found, false);
         self.probing += 1;
-        self.stack.push(Task { element: true, ..Task::root(primary, candidate, here) });
-        while let Some(task) = self.stack.pop() {
+        self.stack.push(Task { element: true, end: links as u32, ..Task::root(primary, candidate, here) });
+        while let Some(task) = self.next() {
             self.budget = self.budget.saturating_sub(1);
             if self.budget == 0 {
                 self.approximate = true;

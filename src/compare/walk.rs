@@ -40,6 +40,8 @@ pub(super) struct Task {
     /// Position among the lists of values under one repeated name.
     pub(super) list: Option<u32>,
     pub(super) detail: Option<&'static str>,
+    /// Steps that this task and those beside it stand on: what comes after belongs to what has been walked.
+    pub(super) end: u32,
 }
 
 impl Task {
@@ -49,7 +51,7 @@ impl Task {
     }
     /// A place below two containers, still without its nodes.
     fn below(parents: (Option<NodeId>, Option<NodeId>), path: u32, here: Here) -> Task {
-        Task { primary: None, candidate: None, parents, path, here, element: false, list: None, detail: None }
+        Task { primary: None, candidate: None, parents, path, here, element: false, list: None, detail: None, end: 0 }
     }
     fn with(self, primary: Option<NodeId>, candidate: Option<NodeId>) -> Task {
         Task { primary, candidate, ..self }
@@ -134,8 +136,8 @@ pub(crate) fn compare_trees<'x, 'd>(
     };
     let here = walk.walker.root();
     walk.links.push(Link { parent: 0, primary: Segment::None, candidate: Segment::None });
-    walk.stack.push(Task::root(primary.root(), candidate.root(), here));
-    while let Some(task) = walk.stack.pop() {
+    walk.stack.push(Task { end: 1, ..Task::root(primary.root(), candidate.root(), here) });
+    while let Some(task) = walk.next() {
         walk.step(task);
     }
     walk.settle_claims();
@@ -203,9 +205,20 @@ impl<'x, 'd> Walk<'x, 'd> {
 
     /// Turns the tasks that were added since, so that they are taken in the order in which they were added.
     fn first_comes_first(&mut self, before: usize) {
+        let end = self.links.len() as u32;
         if let Some(added) = self.stack.get_mut(before..) {
+            added.iter_mut().for_each(|task| task.end = end);
             added.reverse();
         }
+    }
+
+    /// The next task. The steps of what has been walked are given back, unless a claim may still want to tell where it stood.
+    pub(super) fn next(&mut self) -> Option<Task> {
+        let task = self.stack.pop()?;
+        if self.claims.is_empty() {
+            self.links.truncate(task.end as usize);
+        }
+        Some(task)
     }
 
     fn members(&mut self, task: &Task, p: NodeId, c: NodeId) {
