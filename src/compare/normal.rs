@@ -137,7 +137,9 @@ impl<'d> Walk<'_, 'd> {
         if acting.ignore().is_some() {
             return Seen::Skipped { wild: false };
         }
-        if acting.added().is_some() || acting.fills() {
+        // an element is never allowed to be added
+        let may_be_added = acting.added().is_some() && document.name(node).is_some();
+        if may_be_added || acting.fills() {
             return Seen::Skipped { wild: true };
         }
         if let Some(rule) = acting.absent()
