@@ -21,6 +21,9 @@ pub(super) fn of_lists(
 /// By type, then by value: of objects by the first name (by bytes) under which they differ. Goes down one path, without
 /// recursion.
 fn of_values<'v, 'd>(mut a: Value<'v, 'd>, mut b: Value<'v, '_>) -> Ordering {
+    if a.0.hash(a.1) == b.0.hash(b.1) {
+        return Ordering::Equal;
+    }
     loop {
         let by_kind = rank(a.0.kind(a.1)).cmp(&rank(b.0.kind(b.1)));
         let next = match a.0.kind(a.1) {
@@ -52,7 +55,9 @@ fn rank(kind: NodeKind) -> u8 {
 fn numbers(a: &str, b: &str) -> Ordering {
     let (x, y) = (Decimal::parse(a), Decimal::parse(b));
     let by_sign = y.negative.cmp(&x.negative);
-    by_sign.then_with(|| if x.negative { y.cmp_magnitude(&x) } else { x.cmp_magnitude(&y) })
+    let by_value = by_sign.then_with(|| if x.negative { y.cmp_magnitude(&x) } else { x.cmp_magnitude(&y) });
+    // one value in two spellings comes here where a rule tells spellings apart, and then they have an order too
+    by_value.then_with(|| a.cmp(b))
 }
 
 /// The first elements that differ.
@@ -139,5 +144,15 @@ mod tests {
         for (a, b) in [("1", "1.0"), ("\"a\"", "\"\\u0061\""), ("{\"a\":1,\"b\":[2]}", "{ \"b\":[2e0], \"a\":1 }")] {
             assert_eq!(order(a, b), Ordering::Equal, "{a} {b}");
         }
+    }
+
+    /// Two lists that differed in spelling alone had no order, and swapped they were aligned otherwise.
+    #[test]
+    fn where_spellings_count_they_have_an_order_too() {
+        let options = ParseOptions { spelled_numbers: true, ..ParseOptions::new(50, 1) };
+        let (a, b) =
+            (Document::parse_text("[1,2]", &options).unwrap(), Document::parse_text("[1.0,3]", &options).unwrap());
+        let both = (of_values((&a, a.root()), (&b, b.root())), of_values((&b, b.root()), (&a, a.root())));
+        assert_eq!(both, (Ordering::Less, Ordering::Greater));
     }
 }
