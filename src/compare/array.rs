@@ -69,8 +69,8 @@ impl Walk<'_, '_> {
             Some(aligned) => aligned,
             None if self.walker.below(task.here) => {
                 // one that rules know is still a better guess than none
-                let identified = identity::align((primary, mine), (candidate, theirs), |_| true).is_some();
-                self.align_under_rules(task, (mine, theirs), places, identified)
+                let guess = identity::align((primary, mine), (candidate, theirs), |_| true);
+                self.align_under_rules(task, (mine, theirs), places, guess)
             }
             None => {
                 let keys = |document: &Document<'_>, nodes: &[NodeId]| -> Vec<u128> {

@@ -26,10 +26,10 @@ pub(super) fn align(
     if !objects(primary, mine) || !objects(candidate, theirs) {
         return None;
     }
-    let (name, at_p, at_c) = IDENTITIES.iter().find_map(|name| {
+    let (name, at_p, at_c) = IDENTITIES.iter().filter(|name| may_be(name)).find_map(|name| {
         let (at_p, at_c) = (places(primary, mine, name)?, places(candidate, theirs, name)?);
         let shared = at_p.keys().filter(|id| at_c.contains_key(*id)).count();
-        (shared * 2 >= mine.len().min(theirs.len()) && may_be(name)).then_some((*name, at_p, at_c))
+        (shared * 2 >= mine.len().min(theirs.len())).then_some((*name, at_p, at_c))
     })?;
     let mut partners: Vec<Option<usize>> = Vec::with_capacity(mine.len());
     let mut repeated: Vec<(u128, usize)> = Vec::new();

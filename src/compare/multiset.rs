@@ -102,21 +102,21 @@ impl Walk<'_, '_> {
             let (mut node, mut at) = (element, here);
             for pick in picks {
                 let acting = self.walker.acting(at);
-                let (below, step) = match pick {
-                    Pick::Name(name) => {
-                        let renamed =
-                            rules.renamed(&acting).filter(|(_, rename)| !primary && rename.from.as_bytes() == name);
-                        let theirs = renamed.map_or(name.as_slice(), |(_, rename)| rename.to.as_bytes());
-                        (document.member(node, theirs).or_else(|| document.member(node, name)), Down::Name(name))
-                    }
+                let is_renamed = |from: &str| !primary && matches!(pick, Pick::Name(name) if name == from.as_bytes());
+                let renamed = rules.renamed(&acting).filter(|(_, rename)| is_renamed(&rename.from));
+                let renamed = renamed.and_then(|(_, rename)| document.member(node, rename.to.as_bytes()));
+                let below = renamed.or_else(|| pick.of(document, node))?;
+                let step = match pick {
+                    Pick::Name(name) => Down::Name(name),
                     Pick::Index(index) => {
                         let length = document.children(node).count();
                         let from_start = if *index < 0 { *index + length as i64 } else { *index };
-                        (document.element(node, *index), Down::Index { at: from_start.max(0) as usize, length })
+                        Down::Index { at: from_start.max(0) as usize, length }
                     }
-                    Pick::Wild => (None, Down::Name(b"")),
+                    // names no single child, and none was found
+                    Pick::Wild => return None,
                 };
-                (node, at) = (below?, self.walker.down(at, step));
+                (node, at) = (below, self.walker.down(at, step));
             }
             if document.kind(node) == NodeKind::Null {
                 return None;

@@ -30,6 +30,10 @@ impl Elements {
     }
 }
 
+fn nodes(elements: &[(NodeId, Option<u128>)]) -> Vec<NodeId> {
+    elements.iter().map(|(node, _)| *node).collect()
+}
+
 /// What is left to do where elements were asked about where they stand: their positions.
 #[derive(Default)]
 struct InPlaceLeft {
@@ -40,13 +44,13 @@ struct InPlaceLeft {
 }
 
 impl Walk<'_, '_> {
-    /// Aligns elements by what the rules leave of them; where all of them are `identified`, by identity after that.
+    /// Aligns elements by what the rules leave of them; where all of them have an identity, by that `guess` otherwise.
     pub(super) fn align_under_rules(
         &mut self,
         task: &Task,
         (mine, theirs): (&[NodeId], &[NodeId]),
         places: &Places<'_>,
-        identified: bool,
+        guess: Option<Aligned>,
     ) -> Aligned {
         let mut plain = |nodes: &[NodeId], primary: bool| {
             let here = self.element_here(task.here, 0, (1, 1), true);
@@ -56,10 +60,15 @@ impl Walk<'_, '_> {
         let elements = Elements { mine: plain(mine, true), theirs: plain(theirs, false) };
         let in_place = self.unequal_in_place(task, &elements, places);
         let Some(InPlaceLeft { rest, unsaid }) = in_place else {
-            return self.align_by_keys(task, &elements, places, identified);
+            return self.align_by_keys(task, &elements, places, guess);
         };
         let at = |at: usize| rest.get(at).map_or(at, |at| (places.at)(*at));
-        let mut aligned = self.align_by_keys(task, &elements.at(&rest), &Places { at: &at, ..*places }, identified);
+        let left = elements.at(&rest);
+        let guess = guess.and_then(|_| {
+            let (mine, theirs) = (nodes(&left.mine), nodes(&left.theirs));
+            identity::align((self.primary, &mine), (self.candidate, &theirs), |_| true)
+        });
+        let mut aligned = self.align_by_keys(task, &left, &Places { at: &at, ..*places }, guess);
         for pair in &mut aligned.pairs {
             let back = |at: usize| rest.get(at).copied();
             (pair.0, pair.1) = (pair.0.and_then(back), pair.1.and_then(back));
@@ -104,16 +113,20 @@ impl Walk<'_, '_> {
         Some(left)
     }
 
-    fn align_by_keys(&mut self, task: &Task, elements: &Elements, places: &Places<'_>, identified: bool) -> Aligned {
+    fn align_by_keys(
+        &mut self,
+        task: &Task,
+        elements: &Elements,
+        places: &Places<'_>,
+        guess: Option<Aligned>,
+    ) -> Aligned {
         let (primary, candidate) = (self.primary, self.candidate);
         let keys_p = self.keys(task, &elements.mine, &Plain::of(&elements.theirs), places, true);
         let keys_c = self.keys(task, &elements.theirs, &Plain::of(&elements.mine), places, false);
-        let nodes = |all: &[(NodeId, Option<u128>)]| all.iter().map(|(node, _)| *node).collect::<Vec<_>>();
         let (mine, theirs) = (&nodes(&elements.mine), &nodes(&elements.theirs));
         let mut middle =
             Middle { primary, candidate, mine, theirs, keys_p: &keys_p, keys_c: &keys_c, approximate: false };
-        let identity = identified.then(|| identity::align((primary, mine), (candidate, theirs), |_| true)).flatten();
-        let aligned = middle.align(identity);
+        let aligned = middle.align(guess);
         self.approximate |= middle.approximate && self.probing == 0;
         aligned
     }

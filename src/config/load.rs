@@ -1,9 +1,8 @@
 //! The edge of this room: reads the file, the environment, the clock and the key.
 
 use super::error::ConfigError;
+use super::files::Found;
 use super::resolve::{Surroundings, resolve};
-use super::tls::Found;
-use super::trust::Trust;
 use super::{Config, Flags};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -14,25 +13,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// A config is written by people: more than this is something else.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// This machine's files and certificates.
-struct Machine;
-
-impl Trust for Machine {
-    fn read(&self, file: &Path) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(file)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-    fn roots(&self) -> Result<rustls::RootCertStore, String> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = rustls::RootCertStore::empty();
-        // Some of a system's own may be too old to be read; the others still count.
-        roots.add_parsable_certificates(found.certs);
-        match (roots.is_empty(), found.errors.first()) {
-            (false, _) => Ok(roots),
-            (true, Some(error)) => Err(error.to_string()),
-            (true, None) => Err("there are none".to_owned()),
-        }
+/// The system's own certificates.
+fn roots() -> Result<rustls::RootCertStore, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = rustls::RootCertStore::empty();
+    // Some of a system's own may be too old to be read; the others still count.
+    roots.add_parsable_certificates(found.certs);
+    match (roots.is_empty(), found.errors.first()) {
+        (false, _) => Ok(roots),
+        (true, Some(error)) => Err(error.to_string()),
+        (true, None) => Err("there are none".to_owned()),
     }
 }
 
@@ -47,7 +37,7 @@ pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, ConfigError> {
         today: (seconds / 86_400) as i64,
         cores: std::thread::available_parallelism().map_or(2, usize::from),
         base,
-        trust: &Machine,
+        roots: &roots,
         files: &found,
     };
     let mut config = resolve(text.as_deref(), &name, flags, &around)?;

@@ -4,6 +4,7 @@
 
 mod address;
 mod error;
+mod files;
 mod load;
 mod raw;
 mod raw_rule;

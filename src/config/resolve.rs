@@ -1,11 +1,12 @@
 //! From the config as typed to the config as meant. Pure: environment, day and cores are passed in.
 
 use super::error::ConfigError;
+use super::files::Files;
 use super::raw::{RawConfig, Text};
 use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
-use super::tls::{self, Files};
-use super::trust::Trust;
+use super::tls;
+use super::trust::Roots;
 use super::{Config, Flags, Upstream};
 use super::{address, rule, sections, session, side};
 use crate::exchange::Route;
@@ -24,8 +25,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) cores: usize,
     /// What relative paths in the file are relative to.
     pub(super) base: &'a Path,
-    /// The files and the system's certificates.
-    pub(super) trust: &'a dyn Trust,
+    /// The certificates that the system trusts.
+    pub(super) roots: Roots<'a>,
     /// How files that the config names are read.
     pub(super) files: Files<'a>,
 }
@@ -271,18 +272,6 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Nothing is there.
-    struct NoFiles;
-
-    impl Trust for NoFiles {
-        fn read(&self, _: &Path) -> std::io::Result<Vec<u8>> {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
-        fn roots(&self) -> Result<rustls::RootCertStore, String> {
-            Err("there are none".into())
-        }
-    }
-
     fn with(text: Option<&str>, flags: &Flags) -> Result<Config, ConfigError> {
         let env = |name: &str| match name {
             "SET" => Some("9001".to_owned()),
@@ -294,7 +283,7 @@ mod tests {
             today: 20_000,
             cores: 3,
             base: Path::new("/etc/paritee"),
-            trust: &NoFiles,
+            roots: &|| Err("there are none".into()),
             files: &|_| Err(std::io::ErrorKind::NotFound.into()),
         };
         resolve(text, "paritee.toml", flags, &around)

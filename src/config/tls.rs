@@ -2,14 +2,14 @@
 //! connects.
 
 use super::error::ConfigError;
-use super::raw::{RawTls, Text};
+use super::files::{Files, Named, read};
+use super::raw::RawTls;
 use super::source::Source;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What clients may speak over TLS, in the order of our preference.
@@ -17,29 +17,6 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 const CERTIFICATES: &str = "a PEM file with the server's certificate first, then those that signed it";
 const KEYS: &str = "a PEM file with one private key (PKCS#8, RSA or EC), not encrypted";
 const ROOTS: &str = "a PEM file with the certificates that may sign clients' certificates";
-
-/// A file as the edge of this room read it.
-pub(super) struct Found {
-    pub(super) bytes: Vec<u8>,
-    /// Permission bits.
-    pub(super) mode: u32,
-}
-
-/// How files are read.
-pub(super) type Files<'a> = &'a dyn Fn(&Path) -> io::Result<Found>;
-
-/// One file that a key names.
-struct Named<'a> {
-    text: &'a Text,
-    path: PathBuf,
-    found: Found,
-}
-
-impl Named<'_> {
-    fn error(&self, source: &Source<'_>, what: impl std::fmt::Display, allowed: &str) -> ConfigError {
-        source.error(self.text.span(), format!("{} {what}", self.path.display())).allowing(allowed)
-    }
-}
 
 /// Builds what the live threads serve with.
 pub(super) fn tls(
@@ -88,23 +65,6 @@ pub(super) fn tls(
     })?;
     server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok(Arc::new(server))
-}
-
-fn read<'a>(
-    source: &Source<'_>,
-    text: &'a Text,
-    base: &Path,
-    files: Files<'_>,
-    allowed: &str,
-) -> Result<Named<'a>, ConfigError> {
-    let path = base.join(source.expand(text)?);
-    match files(&path) {
-        Ok(found) => Ok(Named { text, path, found }),
-        Err(error) => {
-            let message = format!("cannot read {}: {error}", path.display());
-            Err(source.error(text.span(), message).allowing(allowed))
-        }
-    }
 }
 
 fn certificates(

@@ -1,28 +1,21 @@
 //! TLS towards a side: whom to trust, what to show, for whom the side's certificate must be. Read once, when the config is.
 
-use super::Tls;
 use super::error::ConfigError;
 use super::raw::{RawUpstream, Text};
 use super::resolve::Surroundings;
 use super::source::Source;
+use super::{Tls, files};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 const CA: &str = "a PEM file with the certificates that sign the side's own";
 const CERT: &str = "a PEM file: this tee's certificate first, then those between it and its CA";
 const KEY: &str = "a PEM file with the private key of `cert`";
 
-/// What the edge knows of files and of whom the system trusts.
-pub(super) trait Trust {
-    /// A file's bytes.
-    fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
-    /// The system's own certificates; `Err` says why there are none.
-    fn roots(&self) -> Result<RootCertStore, String>;
-}
+/// The certificates that the system trusts; `Err` says why there are none.
+pub(super) type Roots<'a> = &'a dyn Fn() -> Result<RootCertStore, String>;
 
 /// The TLS of a side whose URL is `https`.
 pub(super) fn tls(
@@ -35,7 +28,7 @@ pub(super) fn tls(
 ) -> Result<Tls, ConfigError> {
     let roots = match raw.and_then(|raw| raw.ca.as_ref()) {
         Some(text) => of_file(source, around, text)?,
-        None => around.trust.roots().map_err(|why| {
+        None => (around.roots)().map_err(|why| {
             let message = format!("the {name} is asked over TLS, and this system trusts no certificate: {why}");
             ConfigError::plain(source.name, message)
                 .allowing(format!("[upstreams.{name}] ca = \"ca.pem\", or the system's ca-certificates installed"))
@@ -98,10 +91,7 @@ fn of_file(source: &Source<'_>, around: &Surroundings<'_>, text: &Text) -> Resul
 }
 
 fn read(source: &Source<'_>, around: &Surroundings<'_>, text: &Text, allowed: &str) -> Result<Vec<u8>, ConfigError> {
-    let file = around.base.join(source.expand(text)?);
-    around.trust.read(&file).map_err(|error| {
-        source.error(text.span(), format!("cannot read {}: {error}", file.display())).allowing(allowed)
-    })
+    files::read(source, text, around.base, around.files, allowed).map(|named| named.found.bytes)
 }
 
 fn certificates(

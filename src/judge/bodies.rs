@@ -155,9 +155,9 @@ impl Bodies<'_> {
             self.claim_markup(primary, findings);
             return Compared { leaves: count_leaves([primary.as_bytes()]), ..Compared::default() };
         }
-        // each level of elements is two of its text, and what was too deep is so already
-        let options = ParseOptions::new(usize::MAX, self.context.hash_key);
-        let (primary, candidate) = (markup(&primary, &options), markup(&candidate, &options));
+        let key = self.context.hash_key;
+        let [primary, candidate] = [&primary, &candidate]
+            .map(|text| text.as_ref().map_err(Clone::clone).and_then(|text| read_markup(text, key)));
         self.parsed(primary, candidate, (mine, theirs, named), findings, tallies)
     }
 
@@ -197,7 +197,7 @@ impl Bodies<'_> {
     }
 }
 
-fn read_json<'a>(decoded: &'a Decoded<'_>, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
+pub(super) fn read_json<'a>(decoded: &'a Decoded<'_>, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
     match &decoded.text {
         Some(text) => Document::parse_text(text, options),
         // what is no text is told with its place
@@ -205,11 +205,9 @@ fn read_json<'a>(decoded: &'a Decoded<'_>, options: &ParseOptions) -> Result<Doc
     }
 }
 
-fn markup<'a>(text: &'a Result<String, ParseError>, options: &ParseOptions) -> Result<Document<'a>, ParseError> {
-    match text {
-        Ok(text) => Document::parse(text.as_bytes(), options).map(Document::as_markup),
-        Err(error) => Err(error.clone()),
-    }
+/// Canonical text: each level of elements is two of it, and what was too deep is so already.
+pub(super) fn read_markup(text: &str, hash_key: u64) -> Result<Document<'_>, ParseError> {
+    Document::parse_text(text, &ParseOptions::new(usize::MAX, hash_key)).map(Document::as_markup)
 }
 
 fn unparseable(findings: &mut Findings, of_candidate: bool, reason: &str) -> Compared {

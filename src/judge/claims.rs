@@ -2,7 +2,7 @@
 //! They are read for that alone, and only where some rule's ids map one to one over a session or a run; the judgement of
 //! equal bodies stays what it is, whatever is found.
 
-use super::bodies::Bodies;
+use super::bodies::{Bodies, read_json, read_markup};
 use crate::compare::{Findings, claim_all};
 use crate::document::json::{Document, ParseError, ParseOptions};
 use crate::document::{DecodeError, Decoded, Media, canonical_pair, decode_as};
@@ -31,7 +31,7 @@ impl Bodies<'_> {
         match (body.media, body.text.as_deref()) {
             (Media::Json, _) => {
                 let options = ParseOptions::new(depth, self.context.hash_key);
-                self.claim_document(Document::parse(&body.bytes, &options), findings);
+                self.claim_document(read_json(body, &options), findings);
             }
             (media @ (Media::Html | Media::Xml | Media::Form), Some(text)) => {
                 let [canonical, _] = canonical_pair(media, [Some(text), Some(text)], depth);
@@ -47,9 +47,7 @@ impl Bodies<'_> {
     /// Of pages that are equal as canonical text.
     pub(super) fn claim_markup(&self, canonical: &str, findings: &mut Findings) {
         if findings.ids.is_wanted() {
-            let options = ParseOptions::new(usize::MAX, self.context.hash_key);
-            let document = Document::parse(canonical.as_bytes(), &options).map(Document::as_markup);
-            self.claim_document(document, findings);
+            self.claim_document(read_markup(canonical, self.context.hash_key), findings);
         }
     }
 

@@ -17,6 +17,7 @@ mod tls;
 mod tunnel;
 mod upload;
 mod worker;
+mod writes;
 
 pub use listen::{Listeners, bind};
 pub use worker::{Proxy, start};

@@ -44,11 +44,7 @@ impl Compiled {
         Some(out)
     }
     fn find(&self, document: &Document<'_>, from: NodeId) -> Option<NodeId> {
-        self.from.iter().try_fold(from, |at, pick| match pick {
-            Pick::Name(name) => document.member(at, name),
-            Pick::Index(index) => document.element(at, *index),
-            Pick::Wild => None,
-        })
+        self.from.iter().try_fold(from, |at, pick| pick.of(document, at))
     }
 }
 

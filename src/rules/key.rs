@@ -24,11 +24,7 @@ impl Compiled {
     /// The key of an element by hash, part by part; `None` where a part is missing or null.
     pub(super) fn of(&self, document: &Document<'_>, element: NodeId) -> Option<Vec<u128>> {
         let part = |picks: &Vec<Pick>| {
-            let found = picks.iter().try_fold(element, |at, pick| match pick {
-                Pick::Name(name) => document.member(at, name),
-                Pick::Index(index) => document.element(at, *index),
-                Pick::Wild => None,
-            })?;
+            let found = picks.iter().try_fold(element, |at, pick| pick.of(document, at))?;
             (document.kind(found) != NodeKind::Null).then(|| document.hash(found))
         };
         self.parts.iter().map(part).collect()

@@ -1,6 +1,6 @@
 //! Where a rule acts: a subset of RFC 9535 (`$`, names, `['…']`, indices, `*`, `..`), matched on whole segments.
 
-use crate::document::json::{Step, unescape};
+use crate::document::json::{Document, NodeId, Step, unescape};
 use std::fmt;
 
 /// What one segment picks among the children of a node.
@@ -12,6 +12,17 @@ pub enum Pick {
     Index(i64),
     /// Every member and element.
     Wild,
+}
+
+impl Pick {
+    /// The one child of a node that this names, where it names one and the node has it.
+    pub fn of(&self, document: &Document<'_>, node: NodeId) -> Option<NodeId> {
+        match self {
+            Pick::Name(name) => document.member(node, name),
+            Pick::Index(index) => document.element(node, *index),
+            Pick::Wild => None,
+        }
+    }
 }
 
 /// One step of a selector.

@@ -90,10 +90,14 @@ where
     pub async fn checkout(self: &Rc<Self>) -> Result<Lease<B>, Failure> {
         match &self.mux {
             Some(mux) if !mux.plain.get() => Box::pin(self.place(mux)).await,
-            _ => match self.take_idle().await {
-                Some(lease) => Ok(lease),
-                None => Box::pin(self.connect()).await,
-            },
+            _ => self.alone().await,
+        }
+    }
+    /// A connection that no other request uses: an idle one, or a new one.
+    async fn alone(self: &Rc<Self>) -> Result<Lease<B>, Failure> {
+        match self.take_idle().await {
+            Some(lease) => Ok(lease),
+            None => Box::pin(self.connect()).await,
         }
     }
     async fn take_idle(self: &Rc<Self>) -> Option<Lease<B>> {
@@ -126,10 +130,7 @@ where
                 return Ok(self.lease(Way::Many(stream)));
             }
             if mux.plain.get() {
-                return match self.take_idle().await {
-                    Some(lease) => Ok(lease),
-                    None => self.connect().await,
-                };
+                return self.alone().await;
             }
             if !mux.may_dial() {
                 if timeout_at(deadline, mux.freed.notified()).await.is_err() {

@@ -372,14 +372,7 @@ async fn a_body_of_any_size_passes_whole_and_an_early_answer_ends_the_upload() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn told_to_stop_it_says_so_and_answers_what_is_under_way() {
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let primary = Origin::start(Arc::new(move |seen, stream| {
-        if seen.target() == "/slow" {
-            gone.lock().unwrap().recv().unwrap();
-        }
-        if stream.write_all(&plain(b"same")).is_ok() { Next::Again } else { Next::Close }
-    }));
+    let (primary, go) = Origin::holding("/slow", plain(b"same"));
     let candidate = Origin::answering(plain(b"same"));
     let tee = Tee::start(&primary, &candidate, "");
     let (mut idle, mut busy) = (Http2::connect(tee.live).await, Http2::connect(tee.live).await);

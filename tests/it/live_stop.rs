@@ -5,20 +5,13 @@ use crate::support::tee::{Tee, adds_up, number};
 use crate::support::until;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 #[test]
 fn told_to_stop_it_answers_what_is_under_way_and_closes_what_is_idle() {
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let primary = Origin::start(Arc::new(move |seen, stream| {
-        if seen.target() == "/slow" {
-            gone.lock().unwrap().recv().unwrap();
-        }
-        if stream.write_all(&plain(b"same")).is_ok() { Next::Again } else { Next::Close }
-    }));
+    let (primary, go) = Origin::holding("/slow", plain(b"same"));
     let candidate = Origin::answering(plain(b"same"));
     let tee = Tee::start(&primary, &candidate, "");
     let (mut idle, mut busy) = (tee.client(), tee.client());

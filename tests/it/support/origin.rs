@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 /// A request as an upstream saw it.
@@ -80,6 +80,18 @@ impl Origin {
             let sent = stream.write_all(&bytes);
             if sent.is_ok() { Next::Again } else { Next::Close }
         }))
+    }
+    /// The same, but to this target only once it is told to go on.
+    pub(crate) fn holding(target: &'static str, bytes: Vec<u8>) -> (Origin, mpsc::Sender<()>) {
+        let (go, gone) = mpsc::channel::<()>();
+        let gone = Mutex::new(gone);
+        let origin = Origin::start(Arc::new(move |seen, stream| {
+            if seen.target() == target {
+                gone.lock().unwrap().recv().unwrap();
+            }
+            if stream.write_all(&bytes).is_ok() { Next::Again } else { Next::Close }
+        }));
+        (origin, go)
     }
     /// Fails.
     pub(crate) fn failing(fault: Fault) -> Origin {
