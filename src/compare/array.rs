@@ -10,6 +10,7 @@ use super::walk::{Aligned, Pair, Task, Walk};
 use crate::document::json::{Document, NodeId};
 use crate::rules::Down;
 use similar::{Algorithm, DiffOp};
+use std::ops::Range;
 
 /// Elements of both sides in one gap that Myers still aligns; beyond it elements are paired by position.
 const GAP: usize = 2_048;
@@ -31,7 +32,7 @@ impl Walk<'_, '_> {
         let (primary, candidate) = (self.primary, self.candidate);
         let (head, middle_p, middle_c) = between_equal_ends((primary, mine), (candidate, theirs));
         if needs_no_keys(middle_p, middle_c) {
-            return Aligned { pairs: zip(0..middle_p.len(), 0..middle_c.len(), head), reordered: false };
+            return Aligned { pairs: zip(0..middle_p.len(), 0..middle_c.len(), head).collect(), reordered: false };
         }
         let lengths = (mine.len(), theirs.len());
         match self.changed_in_place(middle_p, middle_c) {
@@ -109,7 +110,7 @@ pub(super) fn align_as_received(
     let (head, mine, theirs) = between_equal_ends(primary, candidate);
     let (primary, candidate) = (primary.0, candidate.0);
     if needs_no_keys(mine, theirs) {
-        return Received { head, mine: mine.len(), pairs: zip(0..mine.len(), 0..theirs.len(), head) };
+        return Received { head, mine: mine.len(), pairs: zip(0..mine.len(), 0..theirs.len(), head).collect() };
     }
     let identity = identity::align((primary, mine), (candidate, theirs), |_| true);
     let mut aligned = identity.unwrap_or_else(|| {
@@ -229,7 +230,7 @@ impl Middle<'_, '_> {
     }
 
     /// Between two anchors.
-    fn gap(&mut self, p: std::ops::Range<usize>, c: std::ops::Range<usize>, pairs: &mut Vec<Pair>) {
+    fn gap(&mut self, p: Range<usize>, c: Range<usize>, pairs: &mut Vec<Pair>) {
         let (Some(a), Some(b)) = (self.keys_p.get(p.clone()), self.keys_c.get(c.clone())) else { return };
         if a.is_empty() || b.is_empty() {
             return pairs.extend(zip(p, c, 0));
@@ -256,12 +257,12 @@ impl Middle<'_, '_> {
 }
 
 /// Pairs by position; what one side has more of stays alone.
-pub(super) fn zip(p: std::ops::Range<usize>, c: std::ops::Range<usize>, shift: usize) -> Vec<Pair> {
+pub(super) fn zip(p: Range<usize>, c: Range<usize>, shift: usize) -> impl Iterator<Item = Pair> {
     let both = p.len().min(c.len());
-    let pairs = (0..both).map(|i| (Some(p.start + i + shift), Some(c.start + i + shift), None));
-    let mine = (p.start + both..p.end).map(|at| (Some(at + shift), None, None));
-    let theirs = (c.start + both..c.end).map(|at| (None, Some(at + shift), None));
-    pairs.chain(mine).chain(theirs).collect()
+    let pairs = (0..both).map(move |i| (Some(p.start + i + shift), Some(c.start + i + shift), None));
+    let mine = (p.start + both..p.end).map(move |at| (Some(at + shift), None, None));
+    let theirs = (c.start + both..c.end).map(move |at| (None, Some(at + shift), None));
+    pairs.chain(mine).chain(theirs)
 }
 
 /// Positions of keys that occur once on each side, in the primary's order.
