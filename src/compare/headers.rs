@@ -1,6 +1,7 @@
 //! Compares the header fields of two answers by meaning, one file a kind of field.
 //!
-//! Equal headers are the common case: two fields with the same bytes cost two look-ups and no allocation.
+//! Equal headers are the common case: heads alike in all cost one pass, two fields with the same bytes two look-ups, and no
+//! allocation.
 
 mod cache_control;
 mod content_type;
@@ -90,6 +91,10 @@ pub(crate) fn compare_headers(
     tallies: &mut Tallies,
     out: &mut Vec<Difference>,
 ) {
+    // In the same order, as two of one kind of server say them: no name need be looked up.
+    if primary.headers.iter().eq(candidate.headers.iter()) {
+        return;
+    }
     let from = out.len();
     let pair = Pair { primary, candidate, context };
     for name in primary.headers.keys() {

@@ -115,6 +115,10 @@ impl RouteTable {
         self.routes.push(config);
         Ok(RouteIndex(next))
     }
+    /// True where some route is of one host only: else nobody need read a request's.
+    pub fn knows_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
     /// The declared route of a request, by its host (lower case, without a port), method and path.
     pub fn find(&self, host: Option<&str>, method: &Method, path: &str) -> Option<RouteIndex> {
         let at = |methods: &HashMap<Method, Router<u32>>| {

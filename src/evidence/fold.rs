@@ -18,7 +18,7 @@ use crate::compare::Difference;
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
-use names::{builds, cell_hash, pair_key, request_hash, short};
+use names::{Namer, builds, cell_hash, pair_key, short};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -61,7 +61,7 @@ pub(super) struct Naming {
 /// The evidence since the last batch, and what must be remembered over batches: which exemplars each signature has.
 pub struct Fold {
     keep: usize,
-    request_key: [u8; 32],
+    namer: Namer,
     naming: Naming,
     cells: Vec<Growing>,
     /// From a hash of a cell's key to its places in `cells`.
@@ -88,7 +88,7 @@ impl Fold {
     pub(super) fn with_naming(exemplars: usize, naming: Naming) -> Fold {
         Fold {
             keep: exemplars.min(EvidenceBatch::EXEMPLARS),
-            request_key: [0; 32],
+            namer: Namer::new([0; 32]),
             naming,
             cells: Vec::new(),
             places: HashMap::new(),
@@ -105,7 +105,7 @@ impl Fold {
     /// give the tees of one store one key. Without it the key is zero, and a guessed URL can be tested against a cell.
     #[must_use]
     pub fn with_request_key(mut self, key: [u8; 32]) -> Fold {
-        self.request_key = key;
+        self.namer = Namer::new(key);
         self
     }
 
@@ -149,9 +149,8 @@ impl Fold {
         store: StoreBodies,
         session: Session<'_>,
     ) {
-        let key = self.request_key;
-        let cell = self.cell(exchange, rule_set, versions);
-        count(cell, &key, exchange, judgement);
+        let name = names_a_request(judgement.verdict).then(|| self.namer.name(exchange));
+        count(self.cell(exchange, rule_set, versions), name, exchange, judgement);
         let mut entering = SmallVec::new();
         let broken = self.count_broken(exchange, judgement, session.name, versions, redactor, &mut entering);
         if judgement.verdict != Verdict::Mismatch && broken.is_empty() {
@@ -341,7 +340,12 @@ fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference
     }
 }
 
-fn count(cell: &mut Growing, key: &[u8; 32], exchange: &Exchange, judgement: &Judgement) {
+/// True where a judgement is evidence of its request: something was compared, or differs.
+fn names_a_request(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Match | Verdict::Normalised | Verdict::Mismatch)
+}
+
+fn count(cell: &mut Growing, name: Option<u64>, exchange: &Exchange, judgement: &Judgement) {
     let verdict = match judgement.verdict {
         Verdict::Match => 0,
         Verdict::Normalised => 1,
@@ -351,11 +355,10 @@ fn count(cell: &mut Growing, key: &[u8; 32], exchange: &Exchange, judgement: &Ju
     };
     cell.verdicts[verdict] += 1;
     let delta = &mut cell.delta;
-    if verdict < 3 {
-        let hash = request_hash(key, exchange);
-        delta.distinct.insert(hash);
+    if let Some(name) = name {
+        delta.distinct.insert(name);
         if verdict == 2 {
-            delta.mismatching.insert(hash);
+            delta.mismatching.insert(name);
             delta.marks.count(Mark::Unconfirmed);
         }
     }

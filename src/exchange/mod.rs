@@ -65,7 +65,8 @@ pub struct Request {
 impl Request {
     /// The path without its query.
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+        let query = memchr::memchr(b'?', self.target.as_bytes());
+        query.and_then(|at| self.target.get(..at)).unwrap_or(&self.target)
     }
 }
 

@@ -5,9 +5,11 @@ use super::session::Passport;
 use super::shared::Shared;
 use crate::config::Upstream;
 use crate::evidence::NotJudged;
-use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response};
+use crate::exchange::{
+    Answer, Body as Captured, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response,
+};
 use crate::upstream::{
-    Capture, Dialect, Hop, Lease, Pool, Reach, compact, failure_of, origin_form, stopped, strip_hop_by_hop,
+    Capture, Dialect, Hop, Lease, Pool, Reach, compact, deadline, failure_of, origin_form, stopped, strip_hop_by_hop,
 };
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
@@ -20,10 +22,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// A whole answer may take so many times the side's timeout, however it trickles.
 const WHOLE: u32 = 4;
+/// Fields that a copy has more than the request, at most: Host, three of forwarding, two markers, a cookie, a length.
+const ADDED_FIELDS: usize = 8;
 /// A marker holds so long beyond the deadline of its shadow request.
 const MARKER_GRACE_S: u64 = 30;
 
@@ -77,14 +81,16 @@ pub(super) struct Leg {
     pub(super) pool: Rc<Pool<CopyBody>>,
     /// What a client of HTTP/1.0 that names no host has asked for.
     default_host: Option<HeaderValue>,
+    /// Its answers are let go of at once, so they need not be copied out of the connection's read buffer.
+    for_now: bool,
 }
 
 impl Leg {
     /// Without connections yet; `primary` is whom the clients asked.
-    pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream) -> Leg {
+    pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream, for_now: bool) -> Leg {
         let dialect = Dialect { preserve_case: false, buffer: BUFFER };
         let pool = Pool::new(Reach::new(side, &upstream), dialect);
-        Leg { upstream, pool, default_host: HeaderValue::from_str(&primary.authority).ok() }
+        Leg { upstream, pool, default_host: HeaderValue::from_str(&primary.authority).ok(), for_now }
     }
     /// Asks the candidate. An answer that would take the copies over their bounds is not judged.
     pub(super) async fn ask(
@@ -96,9 +102,9 @@ impl Leg {
     ) -> Result<Answer, NotJudged> {
         let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
         let expiry_s = marker_expiry_s(patience);
-        let Job { request: asked, hop, permit, .. } = job;
+        let Job { request: asked, hop, permit, primary, .. } = job;
         let request = || {
-            let mut headers = self.head_for(*hop, asked.headers.clone());
+            let mut headers = self.head_for(hop, &asked.headers);
             if let Some(jar) = &passport.jar {
                 jar.put_into(&mut headers, asked.path());
             }
@@ -106,7 +112,8 @@ impl Leg {
             self.request(asked, headers)
         };
         let safe = is_repeatable(asked);
-        let answer = self.answer(shared, (request, safe), patience, |bytes| permit.charge(bytes)).await;
+        let likely = likely_body(primary);
+        let answer = self.answer(shared, (request, safe), patience, (likely, |bytes| permit.charge(bytes))).await;
         answer.map_err(|NoRoom| NotJudged::Bytes)
     }
     /// Sends a request that may be made twice, where it is `safe` to repeat, and waits for the whole answer.
@@ -115,14 +122,18 @@ impl Leg {
         shared: &Shared,
         (request, safe): (impl Fn() -> Request<CopyBody>, bool),
         patience: Duration,
-        charge: impl FnMut(usize) -> bool,
+        (likely, charge): (Option<&Chunks>, impl FnMut(usize) -> bool),
     ) -> Result<Answer, NoRoom> {
         let start = Instant::now();
         let outcome = match self.send(request, patience, safe).await {
             Err(failure) => Outcome::Failed(failure),
             Ok((response, lease)) => {
                 let capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
-                body(capture, charge, response, lease, patience, start + patience * WHOLE).await?
+                let capture = match likely {
+                    Some(likely) => capture.likely(likely),
+                    None => capture,
+                };
+                body((capture, self.for_now), charge, response, lease, patience, start + patience * WHOLE).await?
             }
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
@@ -138,7 +149,7 @@ impl Leg {
     ) -> Result<(http::Response<Incoming>, Lease<CopyBody>), Failure> {
         let mut lease = self.pool.checkout().await?;
         loop {
-            let sent = tokio::time::timeout(patience, lease.send(request())).await;
+            let sent = deadline::by(Instant::now() + patience, lease.send(request())).await;
             let mut error = match sent {
                 Ok(Ok(response)) => {
                     lease.heard();
@@ -172,7 +183,12 @@ impl Leg {
         request
     }
     /// A client's head as the side gets it, but for the marker.
-    pub(super) fn head_for(&self, hop: Hop, mut headers: HeaderMap) -> HeaderMap {
+    pub(super) fn head_for(&self, hop: &Hop, asked: &HeaderMap) -> HeaderMap {
+        // With room for what comes: a map that grows is built anew.
+        let mut headers = HeaderMap::with_capacity(asked.len() + ADDED_FIELDS);
+        for (name, value) in asked {
+            headers.append(name, value.clone());
+        }
         strip_hop_by_hop(&mut headers);
         if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
             headers.insert(HOST, host.clone());
@@ -180,6 +196,14 @@ impl Leg {
         hop.append_forwarded(&mut headers);
         super::Markers::strip_untrusted(&mut headers);
         headers
+    }
+}
+
+/// The body that another side's answer is likely to have: the primary's, where all of it is here.
+pub(super) fn likely_body(primary: &Answer) -> Option<&Chunks> {
+    match &primary.outcome.response()?.body {
+        Captured::Complete(chunks) => Some(chunks),
+        Captured::Truncated { .. } => None,
     }
 }
 
@@ -196,7 +220,7 @@ pub(super) fn is_repeatable(asked: &Asked) -> bool {
 
 /// The answer behind its head.
 async fn body(
-    mut capture: Capture,
+    (mut capture, for_now): (Capture, bool),
     mut charge: impl FnMut(usize) -> bool,
     response: http::Response<Incoming>,
     lease: Lease<CopyBody>,
@@ -209,10 +233,10 @@ async fn body(
         let message = "switched protocols without being asked".to_owned();
         return failed(Failure { kind: FailureKind::Protocol, status: Some(parts.status), message });
     }
-    let headers = compact(&parts.headers);
+    let headers = if for_now { parts.headers } else { compact(&parts.headers) };
     let mut trailers: Option<HeaderMap> = None;
     while !body.is_end_stream() {
-        let next = timeout_at(whole.min(Instant::now() + patience), body.frame()).await;
+        let next = deadline::by(whole.min(Instant::now() + patience), body.frame()).await;
         let frame = match next {
             Err(_) => {
                 let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
@@ -232,7 +256,7 @@ async fn body(
         }
     }
     lease.give_back();
-    let body = capture.finish();
+    let body = if for_now { capture.finish_for_now() } else { capture.finish() };
     Ok(Outcome::Answered(Response { status: parts.status, headers, body, trailers }))
 }
 

@@ -73,7 +73,7 @@ impl Secondary {
     /// Bounded like the candidate's leg, and apart from it.
     pub(super) fn new(upstream: Upstream, config: &Config) -> Rc<Secondary> {
         let most = (config.mirror.max_in_flight, config.mirror.max_in_flight_bytes);
-        let leg = Leg::new("secondary", upstream, &config.primary);
+        let leg = Leg::new("secondary", upstream, &config.primary, false);
         Rc::new(Secondary { leg, asked: Cell::new(0), bytes: Cell::new(0), most })
     }
     /// Closes connections that lay idle too long.
@@ -182,7 +182,7 @@ pub(super) fn begin(shadow: &Rc<Shadow>, job: &Job, id: ExchangeId) -> Option<Be
     };
     let (sender, judged) = oneshot::channel();
     // As the primary got it, and marked, so that wherever it comes by it is not copied again.
-    let mut headers = secondary.leg.head_for(job.hop, asked.headers.clone());
+    let mut headers = secondary.leg.head_for(&job.hop, &asked.headers);
     let markers = &shadow.shared.markers;
     markers.append_hop(&mut headers);
     let expiry_s = marker_expiry_s(secondary.leg.upstream.timeout);
@@ -206,7 +206,8 @@ async fn pair(
     let leg = &place.of.leg;
     let request = || leg.request(&asked, asked.headers.clone());
     let ask = (request, is_repeatable(&asked));
-    let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, |bytes| place.charge(bytes)).await {
+    let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, (None, |bytes| place.charge(bytes))).await
+    {
         Ok(answer) => answer,
         Err(NoRoom) => return PairOutcome::Bytes,
     };

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// A batch stays open this long.
@@ -89,7 +89,13 @@ pub(super) struct Shadow {
     account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
     backlog: RefCell<VecDeque<Box<Job>>>,
+    /// Exchanges that a task is busy with.
     asking: Cell<usize>,
+    /// Tasks that ask, at most [`ASKED_AT_ONCE`]; they stay, since starting one costs more than waking it.
+    askers: Cell<usize>,
+    /// Of these, those that wait and have not been called yet.
+    resting: Cell<usize>,
+    called: Notify,
     /// What is left has been counted.
     ended: Cell<bool>,
 }
@@ -97,7 +103,9 @@ pub(super) struct Shadow {
 impl Shadow {
     fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
         let config = &shared.config;
-        let candidate = config.candidate.clone().map(|upstream| Leg::new("candidate", upstream, &config.primary));
+        // With a secondary, an exchange is kept until that has answered too.
+        let for_now = config.secondary.is_none();
+        let candidate = config.candidate.clone().map(|side| Leg::new("candidate", side, &config.primary, for_now));
         let secondary = config.secondary.clone().map(|upstream| Secondary::new(upstream, config));
         Rc::new(Shadow {
             account: shared.accounts.open(),
@@ -110,6 +118,9 @@ impl Shadow {
             inferred: RefCell::default(),
             backlog: RefCell::default(),
             asking: Cell::new(0),
+            askers: Cell::new(0),
+            resting: Cell::new(0),
+            called: Notify::new(),
             ended: Cell::new(false),
         })
     }
@@ -176,18 +187,31 @@ impl Shadow {
         self.close_for_sure().await;
     }
     fn take(self: &Rc<Self>, batch: Batch) {
+        let new = batch.len();
         self.backlog.borrow_mut().extend(batch);
-        while self.asking.get() < ASKED_AT_ONCE {
-            let Some(job) = self.backlog.borrow_mut().pop_front() else { break };
-            let asking = Asking::new(self.clone());
-            tokio::task::spawn_local(async move {
-                let shadow = &asking.0;
-                let mut next = Some(job);
-                while let Some(job) = next.take() {
-                    shadow.serve(job, Ending { shadow, judged: false }).await;
-                    next = shadow.backlog.borrow_mut().pop_front();
-                }
-            });
+        for _ in 0..new {
+            if self.resting.get() > 0 {
+                self.resting.set(self.resting.get() - 1);
+                // Whoever rested last: what it needs is still in the cache.
+                self.called.notify_last();
+            } else if self.askers.get() < ASKED_AT_ONCE {
+                tokio::task::spawn_local(self.clone().ask_on(Counted::new(self, |shadow| &shadow.askers)));
+            } else {
+                break;
+            }
+        }
+    }
+    /// Asks for one exchange after the other, and waits for more.
+    async fn ask_on(self: Rc<Self>, _counted: Counted) {
+        loop {
+            loop {
+                let Some(job) = self.backlog.borrow_mut().pop_front() else { break };
+                let asking = Counted::new(&self, |shadow| &shadow.asking);
+                self.serve(job, Ending { shadow: &self, judged: false }).await;
+                drop(asking);
+            }
+            self.resting.set(self.resting.get() + 1);
+            self.called.notified().await;
         }
     }
     async fn serve(self: &Rc<Self>, mut job: Box<Job>, mut ending: Ending<'_>) {
@@ -326,19 +350,23 @@ impl Shadow {
     }
 }
 
-/// One of the tasks that ask; counted until it ends, however it ends.
-struct Asking(Rc<Shadow>);
+/// Something counted until it ends, however it ends.
+struct Counted {
+    shadow: Rc<Shadow>,
+    counter: fn(&Shadow) -> &Cell<usize>,
+}
 
-impl Asking {
-    fn new(shadow: Rc<Shadow>) -> Asking {
-        shadow.asking.set(shadow.asking.get() + 1);
-        Asking(shadow)
+impl Counted {
+    fn new(shadow: &Rc<Shadow>, counter: fn(&Shadow) -> &Cell<usize>) -> Counted {
+        counter(shadow).set(counter(shadow).get() + 1);
+        Counted { shadow: shadow.clone(), counter }
     }
 }
 
-impl Drop for Asking {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.asking.set(self.0.asking.get() - 1);
+        let counter = (self.counter)(&self.shadow);
+        counter.set(counter.get() - 1);
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn settings() -> http1::Builder {
 pub(super) async fn run(worker: Rc<Worker>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
     // Without it small answers wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
-    let hop = Hop { peer, secure: worker.tls.is_some() };
+    let hop = Hop::new(peer, worker.tls.is_some());
     // What is only of some connections is boxed, since its state would else take its room in the task of every one.
     match &worker.tls {
         None => match before_stop(&mut stop, Begun::hear(stream)).await {
@@ -89,8 +89,8 @@ where
     let head = RawHead::new();
     let (requests, watched) = (worker.clone(), Watched { stream, head: head.clone() });
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let (worker, head) = (requests.clone(), head.clone());
-        async move { Ok::<_, Infallible>(serve(&worker, hop, &head, request.map(FromClient::Http1)).await) }
+        let (worker, hop, head) = (requests.clone(), hop.clone(), head.clone());
+        async move { Ok::<_, Infallible>(serve(&worker, &hop, &head, request.map(FromClient::Http1)).await) }
     });
     let connection = worker.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut connection = pin!(connection);

@@ -2,7 +2,7 @@
 
 use super::upload::{ToSide, UploadState};
 use crate::exchange::{Failure, FailureKind};
-use crate::upstream::{Lease, Pool};
+use crate::upstream::{Lease, Pool, deadline};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use std::pin::pin;
@@ -29,13 +29,15 @@ impl From<Failure> for Unanswered {
 
 /// Sends, and waits for the head. A request is sent again only where not one byte of it was written, where the side says that
 /// it did nothing with it (then the start of its body, which is kept for that, goes again), or where it is a GET or HEAD
-/// without a body that met a connection which the side had closed meanwhile; and once at most.
+/// without a body that met a connection which the side had closed meanwhile; and once at most. `again` makes that request
+/// once more where it can be made of what is kept of it anyway; else it is copied before it goes.
 pub(super) async fn send(
     pool: &Rc<Pool<ToSide>>,
     mut request: Request<ToSide>,
     upload: Option<&Rc<UploadState>>,
     upgrade: bool,
     timeout: Duration,
+    again: Option<impl Fn() -> Option<Request<ToSide>>>,
 ) -> Result<Answered, Unanswered> {
     let mut lease = pool.checkout().await?;
     if upgrade && lease.is_shared() {
@@ -45,7 +47,9 @@ pub(super) async fn send(
     // A side says what it has not done over HTTP/2 alone.
     upload.filter(|_| lease.is_shared()).into_iter().for_each(|upload| upload.keep());
     loop {
-        let copy = (lease.is_shared() || lease.is_reused() && safe).then(|| copy_of(&request));
+        let repeatable = lease.is_shared() || lease.is_reused() && safe;
+        let again = again.as_ref().filter(|_| repeatable && !lease.is_shared());
+        let copy = (repeatable && again.is_none()).then(|| copy_of(&request));
         let sent = within(lease.send(request), upload.map(|upload| &**upload), timeout).await;
         if !matches!(sent, Ok(Err(_))) {
             upload.into_iter().for_each(|upload| upload.let_go());
@@ -64,7 +68,7 @@ pub(super) async fn send(
         let (unsent, failure) = (error.take_message(), lease.failure(error.error()));
         let written = unsent.is_none();
         let next = unsent.or_else(|| {
-            let copy = copy?;
+            let Some(copy) = copy else { return again?() };
             match upload {
                 None => Some(copy),
                 Some(upload) => upload.again().map(|body| copy.map(|_| body)),
@@ -86,7 +90,7 @@ async fn within<F: Future>(sending: F, upload: Option<&UploadState>, timeout: Du
     let mut sending = pin!(sending);
     let mut deadline = Instant::now() + timeout;
     loop {
-        if let Ok(sent) = tokio::time::timeout_at(deadline, sending.as_mut()).await {
+        if let Ok(sent) = deadline::by(deadline, sending.as_mut()).await {
             return Ok(sent);
         }
         match upload.filter(|upload| !upload.is_complete() || upload.moved_at() + timeout > Instant::now()) {

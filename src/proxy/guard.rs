@@ -38,7 +38,10 @@ fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
 }
 
 fn is_authority(host: &HeaderValue) -> bool {
-    let bytes = host.as_bytes();
+    is_plain_host(host.as_bytes()) || parses_as_authority(host.as_bytes())
+}
+
+fn parses_as_authority(bytes: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(bytes) else {
         return false;
     };
@@ -50,6 +53,18 @@ fn is_authority(host: &HeaderValue) -> bool {
         && !authority.host().is_empty()
         && !bytes.contains(&b'@')
         && !bytes.contains(&b',')
+}
+
+/// True for what nearly every client sends, a name or an address of IPv4 with or without a port: no need to parse it.
+fn is_plain_host(bytes: &[u8]) -> bool {
+    let (name, port) = match memchr::memchr(b':', bytes) {
+        Some(colon) => (&bytes[..colon], &bytes[colon + 1..]),
+        None => (bytes, &b"80"[..]),
+    };
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    let digits = matches!(port.len(), 1..=5) && port.iter().all(u8::is_ascii_digit);
+    let number = port.iter().fold(0, |number: u32, digit| number * 10 + u32::from(digit.wrapping_sub(b'0')));
+    !name.is_empty() && name.iter().all(plain) && digits && number <= u32::from(u16::MAX)
 }
 
 fn check_framing(headers: &HeaderMap, method: &Method, raw: &RawHead) -> Result<(), Refusal> {
@@ -111,9 +126,31 @@ mod tests {
         {
             assert_eq!(status(get("/").header("host", host)), 400, "{host:?}");
         }
-        for host in ["a", "a:80", "a:", "[::1]", "[::1]:80", "shop.example."] {
+        for host in [
+            "a",
+            "a:80",
+            "a:8",
+            "a:65535",
+            "127.0.0.1:7070",
+            "Shop-1.example:443",
+            "a:",
+            "[::1]",
+            "[::1]:80",
+            "shop.example.",
+        ] {
             assert_eq!(status(get("/").header("host", host)), 0, "{host:?}");
         }
+    }
+
+    #[test]
+    fn a_host_that_is_not_parsed_would_parse() {
+        for name in ["a", "a.", ".a", "-", "127.0.0.1", "9", "A-b.C"] {
+            for port in ["", ":", ":0", ":80", ":9999", ":65535", ":65536", ":99999", ":8a", ":+1", "::1"] {
+                let host = format!("{name}{port}");
+                assert!(!is_plain_host(host.as_bytes()) || parses_as_authority(host.as_bytes()), "{host}");
+            }
+        }
+        assert!(is_plain_host(b"shop.example:8080") && !is_plain_host(b""));
     }
 
     #[test]

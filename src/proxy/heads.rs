@@ -43,9 +43,20 @@ impl Raw {
         self.bytes.strip_prefix(method.as_str().as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
     }
     fn has(&self, field: &[u8]) -> bool {
-        self.bytes.split(|b| *b == b'\n').skip(1).any(|line| {
-            line.split(|b| *b == b':').next().is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(field))
-        })
+        let named = |rest: &[u8]| {
+            let name = memchr::memchr(b':', rest).and_then(|colon| rest.get(..colon));
+            name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(field))
+        };
+        memchr::memchr_iter(b'\n', &self.bytes).any(|end| self.bytes.get(end + 1..).is_some_and(named))
+    }
+    /// Where the head ends in these new bytes, behind the empty line that may have begun before them.
+    fn end_in(&self, new: &[u8]) -> Option<usize> {
+        let before = |at: usize, back: usize| match at.checked_sub(back) {
+            Some(at) => new.get(at),
+            None => (self.bytes.len() + at).checked_sub(back).and_then(|at| self.bytes.get(at)),
+        };
+        let ends = |at: usize| (1..=3).map(|back| before(at, back)).eq(b"\r\n\r".iter().map(Some));
+        memchr::memchr_iter(b'\n', new).find(|at| ends(*at)).map(|at| at + 1)
     }
 }
 
@@ -84,15 +95,8 @@ impl RawHead {
         if new.is_empty() {
             return;
         }
-        let before = raw.bytes.len().saturating_sub(3);
         let room = KEPT.saturating_sub(raw.bytes.len());
-        // An end that lies across two reads begins at most three bytes before.
-        let seen = raw.bytes.len();
-        let across: Vec<u8> = raw.bytes[before..].iter().chain(new.iter().take(3)).copied().collect();
-        let end = match memchr::memmem::find(&across, b"\r\n\r\n") {
-            Some(at) => Some(before + at + 4 - seen),
-            None => memchr::memmem::find(new, b"\r\n\r\n").map(|at| at + 4),
-        };
+        let end = raw.end_in(new);
         raw.open = end.is_none() && room > new.len();
         let part = new.get(..end.unwrap_or(new.len()).min(room)).unwrap_or_default();
         raw.bytes.extend_from_slice(part);

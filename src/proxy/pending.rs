@@ -2,7 +2,7 @@
 
 use super::upload::UploadState;
 use crate::evidence::NotJudged;
-use crate::exchange::{Answer, Client, Failure, FailureKind, Outcome, Response};
+use crate::exchange::{Answer, Client, Failure, FailureKind, Outcome, Request, Response};
 use crate::mirror::{Job, Lane, Ticket};
 use crate::upstream::{Capture, compact};
 use bytes::Bytes;
@@ -27,6 +27,10 @@ impl Pending {
     pub(super) fn new(lane: Rc<Lane>, job: Box<Job>, upload: Option<Rc<UploadState>>) -> Pending {
         let capture = Some(Capture::new(lane.config().mirror.max_body, lane.digest_seed()));
         Pending { lane, job: Some(job), started: Instant::now(), upload, head: None, capture, trailers: None }
+    }
+    /// What was asked, as it came.
+    pub(super) fn request(&self) -> Option<&Request> {
+        self.job.as_ref().map(|job| &job.request)
     }
     /// What the exchange has to do with sessions, while it is under way.
     pub(super) fn ticket(&mut self) -> Option<&mut Ticket> {

@@ -25,7 +25,7 @@ use std::rc::Rc;
 /// Serves one request.
 pub(super) async fn serve(
     worker: &Worker,
-    hop: Hop,
+    hop: &Hop,
     raw: &RawHead,
     mut request: Request<FromClient>,
 ) -> Response<ToClient> {
@@ -64,7 +64,18 @@ pub(super) async fn serve(
     let live = worker.side(inbound.owned);
     prepare(worker, live, &mut parts, hop, &inbound, upgrade.is_some(), &body);
     let request = Request::from_parts(parts, body);
-    let sent = forward::send(&live.pool, request, upload.as_ref(), upgrade.is_some(), live.timeout).await;
+    let again = pending.as_ref().filter(|_| upload.is_none()).map(|pending| {
+        || {
+            // hyper alone knows in which case the names came; a request that is asked again has them in lower case.
+            let original = pending.request()?;
+            let mut parts = Request::new(()).into_parts().0;
+            (parts.method, parts.headers) = (original.method.clone(), original.headers.clone());
+            parts.uri = original.target.parse().ok()?;
+            prepare(worker, live, &mut parts, hop, &inbound, false, &ToSide::Empty);
+            Some(Request::from_parts(parts, ToSide::Empty))
+        }
+    });
+    let sent = forward::send(&live.pool, request, upload.as_ref(), upgrade.is_some(), live.timeout, again).await;
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
     }
@@ -118,7 +129,8 @@ fn shadow_of<B>(lane: &Lane, request: &Request<B>) -> Option<ExchangeId> {
 }
 
 fn find<'c, B>(config: &'c Config, request: &Request<B>) -> Option<(RouteIndex, &'c RouteConfig)> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(without_port);
+    let read = || request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(without_port);
+    let host = config.routes.knows_hosts().then(read).flatten();
     let index = config.routes.find(host.as_deref(), request.method(), request.uri().path())?;
     Some((index, config.routes.get(index)))
 }
@@ -139,7 +151,7 @@ fn body_length(body: &FromClient) -> Option<u64> {
 fn begin(
     lane: &Rc<Lane>,
     parts: &Parts,
-    hop: Hop,
+    hop: &Hop,
     route: Option<RouteIndex>,
     (permit, ticket): (Permit, Ticket),
     upload: Option<&Rc<UploadState>>,
@@ -157,7 +169,7 @@ fn begin(
     let job = Job {
         received_at_ms: lane.now_ms(),
         request,
-        hop,
+        hop: hop.clone(),
         route,
         primary: no_answer_yet(),
         client: Client::Served,
@@ -168,7 +180,15 @@ fn begin(
 }
 
 /// Makes the client's head the head that the side gets.
-fn prepare(worker: &Worker, live: &Live, parts: &mut Parts, hop: Hop, inbound: &Inbound, upgrade: bool, body: &ToSide) {
+fn prepare(
+    worker: &Worker,
+    live: &Live,
+    parts: &mut Parts,
+    hop: &Hop,
+    inbound: &Inbound,
+    upgrade: bool,
+    body: &ToSide,
+) {
     let protocol = upgrade.then(|| parts.headers.get(UPGRADE).cloned()).flatten();
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);

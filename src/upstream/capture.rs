@@ -14,16 +14,74 @@ pub struct Capture {
     length: u64,
     seed: u64,
     digest: Option<Box<Xxh3>>,
+    /// What has passed is, so far, the start of this body.
+    same: Option<Box<Same>>,
+}
+
+/// A body that another one may turn out to be, and how far it has.
+struct Same {
+    other: Chunks,
+    /// Parts of it that have passed whole, and bytes of the one after them.
+    parts: usize,
+    bytes: usize,
+}
+
+impl Same {
+    /// Goes on by a frame; false where it is not what comes next.
+    fn goes_on(&mut self, frame: &[u8]) -> bool {
+        let (mut rest, mut parts, mut bytes) = (frame, self.parts, self.bytes);
+        while !rest.is_empty() {
+            let Some(part) = self.other.iter().nth(parts).and_then(|part| part.get(bytes..)) else { return false };
+            let n = rest.len().min(part.len());
+            if rest[..n] != part[..n] {
+                return false;
+            }
+            (rest, bytes) = (&rest[n..], bytes + n);
+            if n == part.len() {
+                (parts, bytes) = (parts + 1, 0);
+            }
+        }
+        (self.parts, self.bytes) = (parts, bytes);
+        true
+    }
+    fn is_whole(&self) -> bool {
+        self.parts == self.other.iter().count()
+    }
+    /// What has passed.
+    fn start(&self) -> Chunks {
+        let mut start = Chunks::new();
+        self.other.iter().take(self.parts).for_each(|part| start.push(part.clone()));
+        let next = self.other.iter().nth(self.parts).filter(|_| self.bytes > 0);
+        next.into_iter().for_each(|part| start.push(part.slice(..self.bytes)));
+        start
+    }
 }
 
 impl Capture {
     /// An empty copy that keeps at most `cap` bytes; digests of one process share a seed.
     pub fn new(cap: usize, seed: u64) -> Capture {
-        Capture { kept: Chunks::new(), cap, length: 0, seed, digest: None }
+        Capture { kept: Chunks::new(), cap, length: 0, seed, digest: None, same: None }
+    }
+    /// The same, of a body that is likely to be this one: as long as it is, nothing is held. Frames are compared while they
+    /// are in the cache, and the connection's read buffer is free for the next.
+    #[must_use]
+    pub fn likely(mut self, other: &Chunks) -> Capture {
+        if other.len() <= self.cap && !other.is_empty() {
+            self.same = Some(Box::new(Same { other: other.clone(), parts: 0, bytes: 0 }));
+        }
+        self
     }
     /// Adds a frame; says how many more bytes are held because of it.
     pub fn push(&mut self, frame: &Bytes) -> usize {
         self.length += frame.len() as u64;
+        if let Some(same) = &mut self.same {
+            if same.goes_on(frame) {
+                return 0;
+            }
+            // It was this body up to here, and shares its bytes, which are held already.
+            self.kept = same.start();
+            self.same = None;
+        }
         if let Some(digest) = &mut self.digest {
             digest.update(frame);
             return 0;
@@ -50,7 +108,17 @@ impl Capture {
     }
     /// The body, at its end.
     pub fn finish(mut self) -> Body {
-        self.kept.detach(DETACH_UP_TO);
+        // What is another body's already holds no read buffer.
+        if self.same.is_none() {
+            self.kept.detach(DETACH_UP_TO);
+        }
+        self.finish_for_now()
+    }
+    /// The body, at its end, for whoever lets go of it before the connection is read again.
+    pub fn finish_for_now(self) -> Body {
+        if let Some(same) = self.same {
+            return Body::Complete(if same.is_whole() { same.other } else { same.start() });
+        }
         match self.digest {
             None => Body::Complete(self.kept),
             Some(digest) => Body::Truncated { kept: self.kept, length: self.length, digest: digest.digest128() },
@@ -88,6 +156,50 @@ mod tests {
         let body = capture.finish();
         let places = |parts: &mut dyn Iterator<Item = &Bytes>| parts.map(|part| part.as_ptr()).collect::<Vec<_>>();
         assert_eq!(places(&mut body.kept().iter()), places(&mut frames.iter()));
+    }
+
+    #[test]
+    fn a_likely_body_is_held_once_and_any_other_as_it_came() {
+        let other: Vec<u8> = (0..1_000u32).map(|n| n as u8).collect();
+        let mut likely = Chunks::new();
+        [0..300, 300..301, 301..1_000].into_iter().for_each(|part| likely.push(Bytes::copy_from_slice(&other[part])));
+        let all = |body: &Body| body.kept().contiguous().into_owned();
+        let captured = |text: &[u8], step: usize, cap: usize| {
+            let mut capture = Capture::new(cap, 7).likely(&likely);
+            let held: usize = text.chunks(step).map(|part| capture.push(&Bytes::copy_from_slice(part))).sum();
+            (capture.finish(), held)
+        };
+        for step in [1, 7, 299, 300, 301, 999, 5_000] {
+            let (same, held) = captured(&other, step, 2_000);
+            assert_eq!((all(&same), held), (other.clone(), 0));
+            assert!(
+                same.kept().iter().zip(likely.iter()).all(|(a, b)| a.as_ptr() == b.as_ptr()),
+                "it is the other one"
+            );
+            for at in [0, 1, 298, 299, 300, 301, 998, 999] {
+                let mut text = other.clone();
+                text[at] ^= 1;
+                let (changed, held) = captured(&text, step, 2_000);
+                assert_eq!(all(&changed), text, "changed at {at} in steps of {step}");
+                assert!(held <= 1_000 - at / step * step, "what was the same is held once");
+                let (shorter, _) = captured(&other[..at], step, 2_000);
+                assert_eq!(all(&shorter), other[..at], "cut at {at}");
+                assert!(!matches!(shorter, Body::Truncated { .. }));
+            }
+            let longer = [&*other, b"more"].concat();
+            assert_eq!(all(&captured(&longer, step, 2_000).0), longer);
+            let plain = |text: &[u8]| {
+                let mut capture = Capture::new(1_001, 7);
+                capture.push(&Bytes::copy_from_slice(text));
+                capture.finish()
+            };
+            let (Body::Truncated { digest: a, length: 1_004, .. }, Body::Truncated { digest: b, .. }) =
+                (captured(&longer, step, 1_001).0, plain(&longer))
+            else {
+                panic!("over the cap")
+            };
+            assert_eq!(a, b, "a digest is that of the whole");
+        }
     }
 
     #[test]

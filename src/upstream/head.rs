@@ -5,7 +5,6 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TE, TRAN
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -15,41 +14,69 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Where a request came from, as far as the next hop is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a request came from, as far as the next hop is told. Cheap to clone: the address is written once a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
     /// The client's address.
     pub peer: IpAddr,
     /// It came over TLS.
     pub secure: bool,
+    /// The address as `X-Forwarded-For` says it.
+    line: HeaderValue,
 }
 
 impl Hop {
+    /// A hop from this client.
+    pub fn new(peer: IpAddr, secure: bool) -> Hop {
+        // An address is made of digits, dots, colons and letters; the fallback keeps this total.
+        let line = HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Hop { peer, secure, line }
+    }
     /// Adds `X-Forwarded-For`, and `-Proto` and `-Host` where nobody in front has said them.
     pub fn append_forwarded(&self, headers: &mut HeaderMap) {
-        let mut line = BytesMut::with_capacity(48);
-        for value in headers.get_all(FORWARDED_FOR) {
-            line.extend_from_slice(value.as_bytes());
-            line.extend_from_slice(b", ");
+        let (mut line, mut says_scheme, mut says_host) = (BytesMut::new(), false, false);
+        for (name, value) in &*headers {
+            // A look at the length first: nearly every other name has another.
+            match name.as_str().len() {
+                15 if *name == FORWARDED_FOR => {
+                    line.extend_from_slice(value.as_bytes());
+                    line.extend_from_slice(b", ");
+                }
+                16 if *name == FORWARDED_HOST => says_host = true,
+                17 if *name == FORWARDED_PROTO => says_scheme = true,
+                _ => {}
+            }
         }
-        // Writing into a growing buffer cannot fail.
-        let _ = write!(line, "{}", self.peer);
-        if let Ok(value) = HeaderValue::from_maybe_shared(line.freeze()) {
-            headers.insert(FORWARDED_FOR, value);
+        if line.is_empty() {
+            headers.append(FORWARDED_FOR, self.line.clone());
+        } else {
+            line.extend_from_slice(self.line.as_bytes());
+            if let Ok(value) = HeaderValue::from_maybe_shared(line.freeze()) {
+                headers.insert(FORWARDED_FOR, value);
+            }
         }
-        if !headers.contains_key(FORWARDED_PROTO) {
-            let scheme = if self.secure { "https" } else { "http" };
-            headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        if !says_scheme {
+            headers.append(FORWARDED_PROTO, HeaderValue::from_static(if self.secure { "https" } else { "http" }));
         }
-        if let (false, Some(host)) = (headers.contains_key(FORWARDED_HOST), headers.get(HOST).cloned()) {
-            headers.insert(FORWARDED_HOST, host);
+        if let (false, Some(host)) = (says_host, headers.get(HOST).cloned()) {
+            headers.append(FORWARDED_HOST, host);
         }
     }
+}
+
+/// True for a field that concerns one connection only.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    // A look at the lengths first: most names have none of these.
+    matches!(name.as_str().len(), 2 | 7 | 10 | 14 | 16 | 17)
+        && [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, HTTP2_SETTINGS, TE, TRANSFER_ENCODING].contains(name)
 }
 
 /// Removes what concerns one connection only. Host and framing cannot be removed by naming them in `Connection`; framing is
 /// the sender's own business, so `Transfer-Encoding` goes as well (and with it a `Content-Length` beside it).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)
@@ -203,7 +230,7 @@ mod tests {
     #[test]
     fn forwarded_for_is_appended_and_what_a_balancer_said_is_kept() {
         let mut headers = map(&[("host", "shop"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https")]);
-        Hop { peer: IpAddr::from([10, 0, 0, 1]), secure: false }.append_forwarded(&mut headers);
+        Hop::new(IpAddr::from([10, 0, 0, 1]), false).append_forwarded(&mut headers);
         assert_eq!(headers["x-forwarded-for"], "1.2.3.4, 10.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers["x-forwarded-host"], "shop");

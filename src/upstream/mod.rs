@@ -1,6 +1,7 @@
 //! One side on the wire: connections, pools, what both legs do to a head, capped copies. A failing side is data.
 
 mod capture;
+pub mod deadline;
 mod failure;
 mod head;
 mod mux;

@@ -303,15 +303,20 @@ fn the_request_hash_ignores_frames_and_sees_all_else() {
         let mut chunks = crate::exchange::Chunks::new();
         parts.iter().for_each(|part| chunks.push(bytes::Bytes::from_static(part)));
         exchange.request.body = Body::Complete(chunks);
-        request_hash(&[7; 32], &exchange)
+        Namer::new([7; 32]).name(&exchange)
     };
     assert_eq!(of("/a", &[b"xy"], "u"), of("/a", &[b"x", b"y"], "u"));
+    const LONG: &[u8] = &[b'x'; 4_000];
+    assert_eq!(of("/a", &[LONG], "u"), of("/a", &[&LONG[..1], &LONG[1..3_000], &LONG[3_000..]], "u"));
     let all = [
         of("/a", &[b"xy"], "u"),
         of("/b", &[b"xy"], "u"),
         of("/a", &[b"xz"], "u"),
         of("/a", &[], "u"),
         of("/a", &[b"xy"], "v"),
+        of("/a", &[LONG], "u"),
+        of("/a", &[&LONG[1..], b"y"], "u"),
+        of("/a", &[b"y", &LONG[1..]], "u"),
     ];
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }

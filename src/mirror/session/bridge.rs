@@ -136,7 +136,7 @@ impl Sessions {
             let line = [self.config.cookie.as_bytes(), b"=", value].concat();
             own.extend(HeaderValue::from_bytes(&line).ok().map(|line| (COOKIE, line)));
         }
-        let mut headers = candidate.head_for(job.hop, own);
+        let mut headers = candidate.head_for(&job.hop, &own);
         shared.markers.mark_shadow(&mut headers, id, expiry_s, &bridge.method, &bridge.path);
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let mut request = Request::new(CopyBody::none());

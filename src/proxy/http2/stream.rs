@@ -61,7 +61,7 @@ async fn exchange(line: &Rc<Line>, request: Request<RecvStream>, reply: &mut Sen
     let is_head = *request.method() == Method::HEAD;
     let request = receive(line, request, interim);
     let response = {
-        let mut serving = pin!(serve_request(&line.worker, line.hop, &line.raw, request));
+        let mut serving = pin!(serve_request(&line.worker, &line.hop, &line.raw, request));
         loop {
             tokio::select! {
                 biased;
