@@ -9,14 +9,16 @@ use crate::exchange::{
     Answer, Body as Captured, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response,
 };
 use crate::upstream::{
-    Capture, Dialect, Hop, Lease, Pool, Reach, compact, deadline, failure_of, origin_form, stopped, strip_hop_by_hop,
+    Capture, Dialect, Hop, Lease, Lines, Pool, Question, Reach, Reply, compact, deadline, failure_of, stopped,
+    strip_hop_by_hop,
 };
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -79,6 +81,8 @@ pub(super) struct NoRoom;
 pub(super) struct Leg {
     pub(super) upstream: Upstream,
     pub(super) pool: Rc<Pool<CopyBody>>,
+    /// Where HTTP/2 is not spoken: the cheaper way there.
+    lines: Option<Rc<Lines>>,
     /// What a client of HTTP/1.0 that names no host has asked for.
     default_host: Option<HeaderValue>,
     /// Its answers are let go of at once, so they need not be copied out of the connection's read buffer.
@@ -89,8 +93,10 @@ impl Leg {
     /// Without connections yet; `primary` is whom the clients asked.
     pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream, for_now: bool) -> Leg {
         let dialect = Dialect { preserve_case: false, buffer: BUFFER };
-        let pool = Pool::new(Reach::new(side, &upstream), dialect);
-        Leg { upstream, pool, default_host: HeaderValue::from_str(&primary.authority).ok(), for_now }
+        let reach = Reach::new(side, &upstream);
+        let lines = (!upstream.http2).then(|| Lines::new(reach.clone()));
+        let pool = Pool::new(reach, dialect);
+        Leg { upstream, pool, lines, default_host: HeaderValue::from_str(&primary.authority).ok(), for_now }
     }
     /// Asks the candidate. An answer that would take the copies over their bounds is not judged.
     pub(super) async fn ask(
@@ -103,38 +109,49 @@ impl Leg {
         let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
         let expiry_s = marker_expiry_s(patience);
         let Job { request: asked, hop, permit, primary, .. } = job;
-        let request = || {
+        let head = || {
             let mut headers = self.head_for(hop, &asked.headers);
             if let Some(jar) = &passport.jar {
                 jar.put_into(&mut headers, asked.path());
             }
             shared.markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
-            self.request(asked, headers)
+            headers
         };
-        let safe = is_repeatable(asked);
         let likely = likely_body(primary);
-        let answer = self.answer(shared, (request, safe), patience, (likely, |bytes| permit.charge(bytes))).await;
+        let answer = self.answer(shared, (asked, head), patience, (likely, |bytes| permit.charge(bytes))).await;
         answer.map_err(|NoRoom| NotJudged::Bytes)
     }
-    /// Sends a request that may be made twice, where it is `safe` to repeat, and waits for the whole answer.
+    /// Asks, with a head that may be made twice, and waits for the whole answer.
     pub(super) async fn answer(
         &self,
         shared: &Shared,
-        (request, safe): (impl Fn() -> Request<CopyBody>, bool),
+        (asked, head): (&Asked, impl Fn() -> HeaderMap),
         patience: Duration,
         (likely, charge): (Option<&Chunks>, impl FnMut(usize) -> bool),
     ) -> Result<Answer, NoRoom> {
         let start = Instant::now();
-        let outcome = match self.send(request, patience, safe).await {
-            Err(failure) => Outcome::Failed(failure),
-            Ok((response, lease)) => {
-                let capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
-                let capture = match likely {
-                    Some(likely) => capture.likely(likely),
-                    None => capture,
-                };
-                body((capture, self.for_now), charge, response, lease, patience, start + patience * WHOLE).await?
+        let capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
+        let capture = match likely {
+            Some(likely) => capture.likely(likely),
+            None => capture,
+        };
+        let (capture, whole) = ((capture, self.for_now), start + patience * WHOLE);
+        let outcome = match &self.lines {
+            Some(lines) => {
+                let target = self.target(asked);
+                let (headers, safe) = (head(), is_repeatable(asked));
+                let says_length = headers.contains_key(CONTENT_LENGTH) || has_body_by_nature(&asked.method);
+                let (method, headers, body) = (&asked.method, &headers, asked.body.kept());
+                let question = Question { method, target: &target, headers, body, says_length, safe };
+                match lines.ask(question, patience).await {
+                    Err(failure) => Outcome::Failed(failure),
+                    Ok(reply) => read(capture, charge, reply, patience, whole).await?,
+                }
             }
+            None => match self.send(|| self.request(asked, head()), patience, is_repeatable(asked)).await {
+                Err(failure) => Outcome::Failed(failure),
+                Ok((response, lease)) => body(capture, charge, response, lease, patience, whole).await?,
+            },
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
     }
@@ -175,12 +192,25 @@ impl Leg {
         if asked.body.length() == 0 && !headers.contains_key(CONTENT_LENGTH) && has_body_by_nature(&asked.method) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let target: Uri = asked.target.parse().unwrap_or_default();
-        *request.uri_mut() = origin_form(target, &self.upstream.base_path);
+        *request.uri_mut() = self.target(asked).parse().unwrap_or_default();
         *request.method_mut() = asked.method.clone();
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = headers;
         request
+    }
+    /// Path and query as the side gets them.
+    fn target<'a>(&self, asked: &'a Asked) -> Cow<'a, str> {
+        // What is kept of a request begins with a slash, or is `*`.
+        match self.upstream.base_path.as_str() {
+            "" => Cow::Borrowed(&asked.target),
+            base if asked.target.starts_with('/') => Cow::Owned(format!("{base}{}", asked.target)),
+            base => Cow::Owned(format!("{base}/")),
+        }
+    }
+    /// Closes connections that lay idle too long.
+    pub(super) fn sweep(&self) {
+        self.pool.sweep();
+        self.lines.iter().for_each(|lines| lines.sweep());
     }
     /// A client's head as the side gets it, but for the marker.
     pub(super) fn head_for(&self, hop: &Hop, asked: &HeaderMap) -> HeaderMap {
@@ -214,8 +244,39 @@ pub(super) fn not_asked(why: &str) -> Answer {
 }
 
 /// True where asking twice is asking once.
-pub(super) fn is_repeatable(asked: &Asked) -> bool {
+fn is_repeatable(asked: &Asked) -> bool {
     matches!(asked.method, Method::GET | Method::HEAD) && asked.body.length() == 0
+}
+
+/// The answer behind its head, on a connection of its own.
+async fn read(
+    (mut capture, for_now): (Capture, bool),
+    mut charge: impl FnMut(usize) -> bool,
+    mut reply: Reply,
+    patience: Duration,
+    whole: Instant,
+) -> Result<Outcome, NoRoom> {
+    let status = reply.status;
+    let failed = |kind, message| Ok(Outcome::Failed(Failure { kind, status: Some(status), message }));
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return failed(FailureKind::Protocol, "switched protocols without being asked".to_owned());
+    }
+    loop {
+        let next = reply.next(|bytes| capture.goes_on(bytes));
+        match deadline::by(whole.min(Instant::now() + patience), next).await {
+            Err(_) => {
+                let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
+                return failed(FailureKind::Timeout, message);
+            }
+            Ok(None) => break,
+            Ok(Some(Err(failure))) => return Ok(Outcome::Failed(failure)),
+            Ok(Some(Ok(frame))) if !frame.is_empty() && !charge(capture.push(&frame)) => return Err(NoRoom),
+            Ok(Some(Ok(_))) => {}
+        }
+    }
+    let (headers, trailers) = (reply.headers, reply.trailers);
+    let body = if for_now { capture.finish_for_now() } else { capture.finish() };
+    Ok(Outcome::Answered(Response { status, headers, body, trailers }))
 }
 
 /// The answer behind its head.

@@ -4,7 +4,7 @@
 //! **Nothing waits for it.** It has bounds of its own, the judgement goes its way without it, and whatever becomes of it is
 //! counted under one name.
 
-use super::ask::{Leg, NoRoom, is_repeatable, marker_expiry_s};
+use super::ask::{Leg, NoRoom, marker_expiry_s};
 use super::lane::Job;
 use super::shadow::{Shadow, build};
 use crate::compare::words;
@@ -78,7 +78,7 @@ impl Secondary {
     }
     /// Closes connections that lay idle too long.
     pub(super) fn sweep(&self) {
-        self.leg.pool.sweep();
+        self.leg.sweep();
     }
     fn admit(self: &Rc<Self>, bytes: usize) -> Result<Rc<Place>, PairOutcome> {
         if self.asked.get() >= self.most.0 {
@@ -204,8 +204,7 @@ async fn pair(
     judged: oneshot::Receiver<Result<Judged, PairOutcome>>,
 ) -> PairOutcome {
     let leg = &place.of.leg;
-    let request = || leg.request(&asked, asked.headers.clone());
-    let ask = (request, is_repeatable(&asked));
+    let ask = (&asked, || asked.headers.clone());
     let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, (None, |bytes| place.charge(bytes))).await
     {
         Ok(answer) => answer,

@@ -156,7 +156,7 @@ impl Shadow {
     fn tick(&self) {
         self.closing.borrow_mut().close();
         if let Some(candidate) = &self.candidate {
-            candidate.pool.sweep();
+            candidate.sweep();
         }
         self.secondary.iter().for_each(|secondary| secondary.sweep());
     }

@@ -71,13 +71,19 @@ impl Capture {
         }
         self
     }
+    /// Adds a frame without holding it, where all that has passed is the likely body so far and this goes on with it.
+    pub fn goes_on(&mut self, frame: &[u8]) -> bool {
+        let goes_on = self.same.as_mut().is_some_and(|same| same.goes_on(frame));
+        self.length += if goes_on { frame.len() as u64 } else { 0 };
+        goes_on
+    }
     /// Adds a frame; says how many more bytes are held because of it.
     pub fn push(&mut self, frame: &Bytes) -> usize {
+        if self.goes_on(frame) {
+            return 0;
+        }
         self.length += frame.len() as u64;
-        if let Some(same) = &mut self.same {
-            if same.goes_on(frame) {
-                return 0;
-            }
+        if let Some(same) = &self.same {
             // It was this body up to here, and shares its bytes, which are held already.
             self.kept = same.start();
             self.same = None;

@@ -19,6 +19,16 @@ pub fn failure_of(error: &hyper::Error, status: Option<http::StatusCode>) -> Fai
     Failure { kind, status, message: told.unwrap_or_else(|| error.to_string()) }
 }
 
+/// A failure of the connection itself.
+pub(super) fn of_wire(error: &io::Error, status: Option<http::StatusCode>) -> Failure {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let (kind, message) = match tls {
+        Some(error) => (FailureKind::Tls, of_tls(error, None)),
+        None => (FailureKind::Reset, format!("connection error: {error}")),
+    };
+    Failure { kind, status, message }
+}
+
 /// The failure of an answer over HTTP/2 that has no more frames and no end either: its stream was reset with `NO_ERROR`, which
 /// hyper takes for the end of a body. A side may stop an upload so, but only after its whole answer (RFC 9113, 8.1).
 pub fn stopped(version: http::Version, body: &Incoming, status: http::StatusCode) -> Option<Failure> {

@@ -1,0 +1,341 @@
+//! HTTP/1.1 as a shadow leg speaks it: one request on a connection at a time, its answer read where it is needed, with no task,
+//! no channel and no buffer of its own for each. On the live path hyper does this; here the answer never leaves the tee, and
+//! what it costs to fetch is a third of what a mirrored exchange costs ([decision 0017](../../../docs/decisions)).
+
+mod framing;
+mod head;
+
+use super::failure::{of_wire, untold};
+use super::reach::{Dialled, Reach};
+use super::wire::Wire;
+use crate::exchange::{Chunks, Failure, FailureKind};
+use bytes::{Bytes, BytesMut};
+use framing::{Framing, Step, Wrong};
+use head::Answered;
+use http::{HeaderMap, Method, StatusCode};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// How long a connection may lie idle: below the keep-alive of common servers (gunicorn 2 s, Node 5 s).
+const IDLE_AT_MOST: Duration = Duration::from_millis(1_500);
+/// Idle longer than this, a connection may have been closed by the side without our having looked.
+const LOOK_AFTER: Duration = Duration::from_millis(50);
+/// Connections kept idle to one side.
+const IDLE_CONNECTIONS: usize = 512;
+/// Bytes that are read at once, at first and at most.
+const FIRST_READ: usize = 8 << 10;
+const READ: usize = 64 << 10;
+/// Parts of a request that are written at once.
+const PARTS: usize = 16;
+/// Answers that are none yet (1xx) before the one.
+const INTERIM: u32 = 64;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub struct Question<'q> {
+    /// The method.
+    pub method: &'q Method,
+    /// Path and query as they go to the side.
+    pub target: &'q str,
+    /// All fields; of framing nothing is taken from here.
+    pub headers: &'q HeaderMap,
+    /// What is sent.
+    pub body: &'q Chunks,
+    /// An empty body says that it is one.
+    pub says_length: bool,
+    /// Asking twice is asking once.
+    pub safe: bool,
+}
+
+/// One thread's connections to one side.
+pub struct Lines {
+    reach: Arc<Reach>,
+    idle: RefCell<Vec<Idle>>,
+}
+
+struct Idle {
+    line: Box<Line>,
+    epoch: u64,
+    since: Instant,
+}
+
+/// A connection that is being used; dropped, it closes.
+struct Line {
+    wire: Wire,
+    buffer: BytesMut,
+    read_at_once: usize,
+}
+
+/// An answer: its head is here, its body comes.
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// All fields.
+    pub headers: HeaderMap,
+    /// The trailers, at the end.
+    pub trailers: Option<HeaderMap>,
+    lines: Rc<Lines>,
+    line: Option<Box<Line>>,
+    epoch: u64,
+    framing: Framing,
+    keep: bool,
+}
+
+/// Why there is no answer, and whether the request may be sent again.
+struct Broken {
+    failure: Failure,
+    written: bool,
+    heard: bool,
+}
+
+impl Lines {
+    /// No connection yet.
+    pub fn new(reach: Arc<Reach>) -> Rc<Lines> {
+        Rc::new(Lines { reach, idle: RefCell::default() })
+    }
+    /// Asks, and waits for the answer's head for so long. A request that met a connection which the side had closed meanwhile is
+    /// sent again, once, on a new one, where not a byte of it was written or where it is safe to repeat.
+    pub async fn ask(self: &Rc<Self>, question: Question<'_>, patience: Duration) -> Result<Reply, Failure> {
+        let says = question.says_length || !question.body.is_empty();
+        let head = head::write(question.method, question.target, question.headers, says.then(|| question.body.len()));
+        let (mut line, mut epoch, mut reused) = match self.take_idle().await {
+            Some((line, epoch)) => (line, epoch, true),
+            None => Box::pin(self.connect()).await.map(|(line, epoch)| (line, epoch, false))?,
+        };
+        loop {
+            let asked = line.ask(&head, question.body, question.method);
+            let broken = match super::deadline::by(Instant::now() + patience, asked).await {
+                Ok(Ok((answered, framing, sent))) => {
+                    let keep = sent && answered.keeps();
+                    let Answered { status, headers, .. } = answered;
+                    let (lines, line) = (self.clone(), Some(line));
+                    return Ok(Reply { status, headers, trailers: None, lines, line, epoch, framing, keep });
+                }
+                Ok(Err(broken)) => broken,
+                Err(super::deadline::Late) => {
+                    return Err(untold(FailureKind::Timeout, format!("no answer within {patience:?}")));
+                }
+            };
+            if !reused || broken.heard || broken.written && !question.safe {
+                if broken.failure.kind == FailureKind::Tls {
+                    self.reach.say(&broken.failure);
+                }
+                return Err(broken.failure);
+            }
+            (line, epoch) = Box::pin(self.connect()).await?;
+            reused = false;
+        }
+    }
+    async fn take_idle(&self) -> Option<(Box<Line>, u64)> {
+        let mut looked = false;
+        loop {
+            let mut idle = self.idle.borrow_mut().pop()?;
+            let lay = idle.since.elapsed();
+            if lay >= IDLE_AT_MOST {
+                // All below it lie longer still.
+                self.idle.borrow_mut().clear();
+                return None;
+            }
+            if lay >= LOOK_AFTER && !looked {
+                // Lets the runtime look at its sockets once, so that a connection closed meanwhile says so.
+                looked = true;
+                tokio::task::yield_now().await;
+            }
+            if idle.epoch == self.reach.epoch() && idle.line.is_quiet() {
+                return Some((idle.line, idle.epoch));
+            }
+        }
+    }
+    async fn connect(&self) -> Result<(Box<Line>, u64), Failure> {
+        let epoch = self.reach.epoch();
+        let Dialled { wire, http2 } = self.reach.dial().await?;
+        if http2 {
+            return Err(untold(FailureKind::Protocol, "it chose HTTP/2, which was not offered".into()));
+        }
+        Ok((Box::new(Line { wire, buffer: BytesMut::new(), read_at_once: FIRST_READ }), epoch))
+    }
+    /// Closes connections that lay idle too long, or were closed.
+    pub fn sweep(&self) {
+        self.reach.refresh();
+        let epoch = self.reach.epoch();
+        self.idle
+            .borrow_mut()
+            .retain_mut(|idle| idle.since.elapsed() < IDLE_AT_MOST && idle.epoch == epoch && idle.line.is_quiet());
+    }
+    fn give_back(&self, line: Box<Line>, epoch: u64) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_CONNECTIONS && epoch == self.reach.epoch() {
+            idle.push(Idle { line, epoch, since: Instant::now() });
+        }
+    }
+}
+
+impl Line {
+    /// True where the side has said nothing since, not even that it closes: anything else belongs to no request of ours.
+    fn is_quiet(&mut self) -> bool {
+        let (mut byte, mut unheard) = ([0; 1], Context::from_waker(Waker::noop()));
+        let read = Pin::new(&mut self.wire).poll_read(&mut unheard, &mut ReadBuf::new(&mut byte));
+        self.buffer.is_empty() && read.is_pending()
+    }
+    /// Sends, and reads as far as the answer's head: an answer may come before all is sent. Says too whether all was.
+    async fn ask(&mut self, head: &[u8], body: &Chunks, method: &Method) -> Result<(Answered, Framing, bool), Broken> {
+        let mut sending = Sending { head, body, written: 0, error: None };
+        let (mut interim, mut heard) = (0, false);
+        loop {
+            let answered = match head::read(&mut self.buffer) {
+                Ok(Some(answered)) => answered,
+                Ok(None) => {
+                    let read = poll_fn(|cx| {
+                        sending.go_on(&mut self.wire, cx);
+                        self.poll_more(cx)
+                    });
+                    match read.await {
+                        Ok(true) => heard = true,
+                        ended => {
+                            let failure = sending.failure(ended.err().as_ref());
+                            return Err(Broken { failure, written: sending.written > 0, heard });
+                        }
+                    }
+                    continue;
+                }
+                Err(wrong) => return Err(Broken { failure: refused(wrong, None), written: true, heard: true }),
+            };
+            if answered.status.is_informational() && answered.status != StatusCode::SWITCHING_PROTOCOLS {
+                interim += 1;
+                if interim > INTERIM {
+                    let wrong = Wrong::TooLong("interim answers without an end");
+                    return Err(Broken { failure: refused(wrong, None), written: true, heard: true });
+                }
+                continue;
+            }
+            let framing = Framing::of(method, answered.version, answered.status, &answered.headers);
+            return match framing {
+                Ok(framing) => Ok((answered, framing, sending.is_over())),
+                Err(wrong) => {
+                    let failure = refused(wrong, Some(answered.status));
+                    Err(Broken { failure, written: true, heard: true })
+                }
+            };
+        }
+    }
+    /// Reads once; false where the connection has ended.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<bool>> {
+        self.buffer.reserve(self.read_at_once);
+        let read = std::pin::pin!(self.wire.read_buf(&mut self.buffer)).poll(cx);
+        let read = ready!(read)?;
+        if read >= self.read_at_once {
+            // There is more: fewer and larger reads from now on.
+            self.read_at_once = (self.read_at_once * 2).min(READ);
+        }
+        Poll::Ready(Ok(read > 0))
+    }
+}
+
+/// A request on its way out.
+struct Sending<'r> {
+    head: &'r [u8],
+    body: &'r Chunks,
+    written: usize,
+    error: Option<std::io::Error>,
+}
+
+impl Sending<'_> {
+    fn is_over(&self) -> bool {
+        self.error.is_none() && self.written == self.head.len() + self.body.len()
+    }
+    /// Writes what the connection takes. An error is kept: the answer may be there all the same.
+    fn go_on(&mut self, wire: &mut Wire, cx: &mut Context<'_>) {
+        while self.error.is_none() && !self.is_over() {
+            let mut skip = self.written;
+            let mut parts = [IoSlice::new(&[]); PARTS];
+            let all = std::iter::once(self.head).chain(self.body.iter().map(|part| &**part));
+            let rest = all.filter_map(|part| {
+                let from = skip.min(part.len());
+                skip -= from;
+                part.get(from..).filter(|rest| !rest.is_empty())
+            });
+            let count = parts.iter_mut().zip(rest).map(|(slot, part)| *slot = IoSlice::new(part)).count();
+            match Pin::new(&mut *wire).poll_write_vectored(cx, &parts[..count]) {
+                Poll::Ready(Ok(0)) => self.error = Some(std::io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => self.written += written,
+                Poll::Ready(Err(error)) => self.error = Some(error),
+                Poll::Pending => return,
+            }
+        }
+        if let Poll::Ready(Err(error)) = Pin::new(wire).poll_flush(cx) {
+            self.error.get_or_insert(error);
+        }
+    }
+    /// Why nothing came: the connection ended, or failed.
+    fn failure(&self, error: Option<&std::io::Error>) -> Failure {
+        match error.or(self.error.as_ref()) {
+            Some(error) => of_wire(error, None),
+            None => untold(FailureKind::Reset, "the connection was closed before an answer".into()),
+        }
+    }
+}
+
+impl Reply {
+    /// The next bytes of the body; `None` at its end, where the connection serves the next request. `told` may look at them where
+    /// they lie, and take them so; what it leaves is taken out of the buffer.
+    pub async fn next(&mut self, mut told: impl FnMut(&[u8]) -> bool) -> Option<Result<Bytes, Failure>> {
+        loop {
+            let line = self.line.as_mut()?;
+            match self.framing.next(&mut line.buffer) {
+                Ok(Step::Data(n)) if told(&line.buffer[..n]) => {
+                    bytes::Buf::advance(&mut line.buffer, n);
+                    return Some(Ok(Bytes::new()));
+                }
+                Ok(Step::Data(n)) => return Some(Ok(line.buffer.split_to(n).freeze())),
+                Ok(Step::End(trailers)) => {
+                    self.trailers = trailers;
+                    let line = self.line.take().filter(|line| self.keep && line.buffer.is_empty());
+                    line.into_iter().for_each(|line| self.lines.give_back(line, self.epoch));
+                    return None;
+                }
+                Ok(Step::More) => {
+                    let more = poll_fn(|cx| line.poll_more(cx)).await;
+                    match more {
+                        Ok(true) => {}
+                        Ok(false) if self.framing.ends_with_the_connection() => {
+                            self.line = None;
+                            return None;
+                        }
+                        Ok(false) => {
+                            let message = "the connection was closed before the answer's end".to_owned();
+                            return self.cut(Failure { kind: FailureKind::Reset, status: Some(self.status), message });
+                        }
+                        Err(error) => {
+                            let failure = of_wire(&error, Some(self.status));
+                            return self.cut(failure);
+                        }
+                    }
+                }
+                Err(wrong) => {
+                    let failure = refused(wrong, Some(self.status));
+                    return self.cut(failure);
+                }
+            }
+        }
+    }
+    fn cut(&mut self, failure: Failure) -> Option<Result<Bytes, Failure>> {
+        self.line = None;
+        Some(Err(failure))
+    }
+}
+
+fn refused(wrong: Wrong, status: Option<StatusCode>) -> Failure {
+    let kind = match wrong {
+        Wrong::Malformed(_) => FailureKind::Protocol,
+        Wrong::TooLong(_) => FailureKind::TooLarge,
+    };
+    Failure { kind, status, message: wrong.to_string() }
+}
