@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 6;
-/// Ten times the control requests of the default, so that a decision takes seconds.
-const CONFIG: &str = "[mirror]\nback_off = { control = 2 }";
+/// More control requests than by default, so that a decision takes seconds.
+const CONFIG: &str = "[mirror]\nback_off = { control = 5 }";
 
 /// One database: whoever asks while the candidate works waits longer, as long as it is a slow one.
 #[derive(Default)]
@@ -81,7 +81,7 @@ fn the_tee_backs_off_from_a_primary_that_the_mirror_slows_down_and_comes_back() 
     database.slow.store(true, SeqCst);
     let (primary, candidate) = sides(&database);
     let tee = Tee::start(&primary, &candidate, CONFIG);
-    let backed_off = load_until(&tee, 50, |ledger| number(ledger, "not_mirrored.back_off") > 100);
+    let backed_off = load_until(&tee, 20, |ledger| number(ledger, "not_mirrored.back_off") > 100);
     assert!(backed_off, "{}", String::from_utf8_lossy(&tee.admin("GET", "/metrics", "Host: localhost\r\n").body));
     assert!(tee.said("the primary is slower with the mirror"), "it is said");
     assert!(metric(&tee, "paritee_back_off_share") < 1.0);
@@ -91,8 +91,12 @@ fn the_tee_backs_off_from_a_primary_that_the_mirror_slows_down_and_comes_back() 
     );
     assert!(with > 1.1 * without, "the comparison shows it: {with} us against {without} us");
     database.slow.store(false, SeqCst);
-    let back = load_until(&tee, 50, |_| metric(&tee, "paritee_back_off_share") >= 1.0);
-    assert!(back, "mirroring comes back");
+    let back = load_until(&tee, 20, |_| metric(&tee, "paritee_back_off_share") >= 1.0);
+    assert!(
+        back,
+        "mirroring comes back: {}",
+        String::from_utf8_lossy(&tee.admin("GET", "/metrics", "Host: localhost\r\n").body)
+    );
     assert!(tee.said("twice as much is mirrored again"));
     let ledger = tee.settled();
     adds_up(&ledger);
@@ -103,8 +107,8 @@ fn the_tee_backs_off_from_a_primary_that_the_mirror_slows_down_and_comes_back() 
 fn a_primary_that_is_no_slower_is_never_backed_off_from() {
     let (primary, candidate) = sides(&Arc::default());
     let tee = Tee::start(&primary, &candidate, CONFIG);
-    let compared = |_: &Value| metric(&tee, "paritee_control_windows_total{outcome=\"compared\"}") >= 20.0;
-    assert!(load_until(&tee, 50, compared), "windows are compared");
+    let compared = |_: &Value| metric(&tee, "paritee_control_windows_total{outcome=\"compared\"}") >= 12.0;
+    assert!(load_until(&tee, 20, compared), "windows are compared");
     let ledger = tee.settled();
     adds_up(&ledger);
     let n = |path| number(&ledger, path);

@@ -182,13 +182,22 @@ impl BackOff {
         let window = self.window.load(Relaxed);
         std::mem::take(&mut *self.ended.lock()).into_iter().filter(move |control| control.window == window)
     }
-    /// The next window may open.
-    fn free(&self, larger: bool) {
-        if larger {
+    /// The next window may open; of the last one, where it was full, so many started late enough to be compared.
+    fn free(&self, compared: Option<usize>) {
+        if let Some(compared) = compared {
             let mut account = self.account.lock();
-            account.size = (account.size * 2).min(LARGEST_SIZE);
+            account.size = next_size(account.size, compared as u32);
         }
         self.busy.store(false, SeqCst);
+    }
+}
+
+/// Large enough for a quarter to start after the load has died down, and not much larger.
+fn next_size(size: u32, compared: u32) -> u32 {
+    match compared {
+        few if few < size / 4 => (size * 2).min(LARGEST_SIZE),
+        most if most > size / 4 * 3 => (size / 2).max(FIRST_SIZE),
+        _ => size,
     }
 }
 
@@ -253,7 +262,7 @@ mod tests {
             back_off.count(&own[n % 3], || 5);
             if back_off.is_busy() && back_off.is_done() {
                 assert!(back_off.take().count() > 0);
-                back_off.free(n % 2 == 0);
+                back_off.free(Some(n % 7));
             }
             assert!(control * 500 <= n, "{control} of {n}");
         }
@@ -275,13 +284,20 @@ mod tests {
         back_off.close();
         assert!(!back_off.is_open() && !back_off.is_done());
         assert_eq!(back_off.take().count(), 0, "three of twenty were still in flight");
-        back_off.free(false);
+        back_off.free(None);
         open();
         late.into_iter().for_each(Withheld::answered);
         assert_eq!(back_off.withhold(0).map(|withheld| withheld.of(of).answered()), Some(()));
         back_off.close();
         assert!(back_off.is_done());
         assert_eq!(back_off.take().count(), 1);
+    }
+
+    #[test]
+    fn windows_grow_until_enough_is_compared_and_shrink_again() {
+        assert_eq!([0, 1, 2, 7, 10].map(|compared| next_size(10, compared)), [20, 20, 10, 10, 10]);
+        assert_eq!([9, 10, 30, 31].map(|compared| next_size(40, compared)), [80, 40, 40, 20]);
+        assert_eq!(next_size(LARGEST_SIZE, 0), LARGEST_SIZE);
     }
 
     #[test]

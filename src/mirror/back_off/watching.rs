@@ -38,6 +38,8 @@ pub(in crate::mirror) struct Watching {
     phase: Phase,
     /// Control requests whose latency came, of the window that is looked at.
     control: usize,
+    /// It was closed for time, so that it says nothing of how long one has to be.
+    early: bool,
 }
 
 impl Watching {
@@ -45,7 +47,15 @@ impl Watching {
     pub(in crate::mirror) fn new(back_off: Arc<BackOff>) -> Option<Watching> {
         let slower_by = back_off.settings?.slower_by;
         let comparison = Comparison::new(slower_by);
-        Some(Watching { back_off, comparison, slower: Slower::new(), slower_by, phase: Phase::Before, control: 0 })
+        Some(Watching {
+            back_off,
+            comparison,
+            slower: Slower::new(),
+            slower_by,
+            phase: Phase::Before,
+            control: 0,
+            early: false,
+        })
     }
     /// A mirrored request's time to the head of the primary's answer. `name` is that of its route.
     pub(in crate::mirror) fn mirrored(&mut self, route: Option<u32>, name: &str, us: u32) {
@@ -63,12 +73,15 @@ impl Watching {
     /// Goes on as time passes. `infer` names the route of a request that no declared one takes.
     pub(in crate::mirror) fn tick(&mut self, now: Instant, infer: impl FnMut(&Method, &str) -> Arc<str>) {
         match self.phase {
-            Phase::Before if self.back_off.is_busy() => self.phase = Phase::Open { since: now },
+            Phase::Before if self.back_off.is_busy() => {
+                (self.phase, self.early) = (Phase::Open { since: now }, false);
+            }
             Phase::Before => {}
             Phase::Open { since } => {
                 let open = now.duration_since(since);
                 if open >= OPEN_AT_MOST && self.back_off.is_open() {
                     self.back_off.close();
+                    self.early = true;
                 }
                 if self.back_off.is_done() || open >= WAIT_AT_MOST {
                     self.over(now, infer);
@@ -116,9 +129,7 @@ impl Watching {
             self.comparison.forget();
             say(change, share, self.slower_by, (with_us, without_us), compared);
         }
-        // Too few came after what the candidate still did had died down: the next window is longer.
-        let few = self.control < self.back_off.account.lock().size as usize / 4;
-        self.back_off.free(few && told.is_none());
+        self.back_off.free((!self.early).then_some(self.control));
         self.phase = Phase::Before;
     }
 }
