@@ -114,6 +114,11 @@ struct HealthView {
     candidate: bool,
     mirroring: bool,
     breaker: &'static str,
+    /// The share of clients that backing off leaves mirrored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    back_off_share: Option<f64>,
+    /// Live threads that do not mirror, since they are late.
+    late_threads: u64,
     in_flight: u64,
     in_flight_bytes: u64,
     connections: u64,
@@ -131,6 +136,8 @@ fn health(status: &'static str, health: Health) -> HealthView {
         candidate: health.candidate,
         mirroring: health.mirroring,
         breaker: health.breaker.as_str(),
+        back_off_share: health.back_off.map(|figures| figures.share),
+        late_threads: health.lag.late,
         in_flight: health.in_flight,
         in_flight_bytes: health.in_flight_bytes,
         connections: health.connections,

@@ -87,6 +87,10 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
     let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
     page.many(("paritee_breaker", "gauge", "The candidate's breaker: 1 at its state."), "state", states);
+    back_off(&mut page, health);
+    let help = "The largest lag of a live thread in the last 10 to 20 s.";
+    page.one("paritee_live_lag_microseconds", "gauge", help, health.lag.worst_us);
+    page.one("paritee_live_threads_late", "gauge", "Live threads too late to mirror.", health.lag.late);
     page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
     let failing = u8::from(health.store_failing.is_some());
     page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
@@ -96,6 +100,22 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
     page.0
+}
+
+/// The primary with the mirror against the primary without it; nothing where that is not looked at.
+fn back_off(page: &mut Page, health: &Health) {
+    let Some(figures) = health.back_off else { return };
+    page.one("paritee_back_off_share", "gauge", "Share of clients that backing off leaves mirrored.", figures.share);
+    let windows = [("compared", figures.compared), ("not_compared", figures.not_compared)];
+    page.many(("paritee_control_windows_total", "counter", "Control windows."), "outcome", windows);
+    let help = "Of the last control window: share of mirrored requests that took longer by more than the factor.";
+    page.one("paritee_control_slower_share", "gauge", help, figures.slower_share);
+    let help =
+        "How near control windows are to showing that the primary is slower with the mirror: at 1 the share halves.";
+    page.one("paritee_control_evidence", "gauge", help, figures.evidence);
+    let medians = [("with", u64::from(figures.with_us)), ("without", u64::from(figures.without_us))];
+    let help = "Median time to the head of the primary's answer, beside control requests and of them.";
+    page.many(("paritee_primary_latency_microseconds", "gauge", help), "mirror", medians);
 }
 
 /// What is done so that the candidate knows the clients' sessions; nothing where none are kept.
@@ -132,7 +152,7 @@ fn ids(page: &mut Page, health: &Health) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mirror::PairOutcome;
+    use crate::mirror::{BackOffFigures, LagFigures, PairOutcome};
 
     #[test]
     fn every_line_reads_and_every_reason_is_there() {
@@ -145,6 +165,8 @@ mod tests {
             candidate: true,
             mirroring: true,
             breaker: BreakerState::Open,
+            back_off: Some(BackOffFigures { share: 0.25, evidence: 0.125, ..BackOffFigures::default() }),
+            lag: LagFigures { worst_us: 70_000, late: 1 },
             in_flight: 2,
             in_flight_bytes: 10,
             connections: 1,
@@ -163,12 +185,15 @@ mod tests {
         assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
         assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
         assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
+        assert!(text.contains("paritee_back_off_share 0.25\n"));
+        assert!(text.contains("paritee_primary_latency_microseconds{mirror=\"without\"} 0\n"));
+        assert!(text.contains("paritee_live_lag_microseconds 70000\n"));
         for reason in NotMirrored::ALL {
             assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));
         }
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.rsplit_once(' ').unwrap();
-            assert!(name.starts_with("paritee_") && value.parse::<u64>().is_ok(), "{line}");
+            assert!(name.starts_with("paritee_") && value.parse::<f64>().is_ok(), "{line}");
         }
     }
 }

@@ -5,6 +5,7 @@
 mod address;
 mod error;
 mod files;
+mod guards;
 mod load;
 mod raw;
 mod raw_rule;
@@ -133,6 +134,15 @@ pub struct Breaker {
     pub probe_timeout: Duration,
 }
 
+/// When less is mirrored for the primary's sake.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BackOff {
+    /// By this factor the primary may be slower with the mirror than without.
+    pub slower_by: f64,
+    /// One request in so many, at most, is not mirrored, so that it may be compared.
+    pub one_in: u32,
+}
+
 /// A rate limit; absent means none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -163,6 +173,10 @@ pub struct Mirror {
     pub max_body: usize,
     /// The candidate's breaker.
     pub breaker: Breaker,
+    /// When less is mirrored for the primary's sake; `None` where that is not looked at.
+    pub back_off: Option<BackOff>,
+    /// A live thread that is later than this does not mirror; `None` where it always does.
+    pub max_lag: Option<Duration>,
     /// How a client's session is known at the candidate.
     pub session: Option<Session>,
 }

@@ -1,5 +1,6 @@
 //! The config as typed: every section and key, unknown ones refused. What it means is decided in `resolve`.
 
+use super::guards::{OffOr, RawBackOff};
 use super::raw_rule::RawRule;
 use serde::Deserialize;
 use std::fmt;
@@ -78,6 +79,7 @@ pub(super) struct RawMirror {
     pub(super) max_body: Option<Spanned<Scalar>>,
     pub(super) breaker: RawBreaker,
     pub(super) back_off: Option<RawBackOff>,
+    pub(super) max_lag: Option<Spanned<OffOr>>,
     pub(super) session: Option<RawSession>,
 }
 
@@ -89,14 +91,6 @@ pub(super) struct RawBreaker {
     pub(super) window: Option<Text>,
     pub(super) cooldown: Option<Text>,
     pub(super) probe_timeout: Option<Text>,
-}
-
-/// `back_off = { … }`: read, not acted on yet.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
-pub(super) struct RawBackOff {
-    pub(super) primary_slower_by: Spanned<f64>,
 }
 
 /// `[mirror.session]`.

@@ -18,7 +18,6 @@ use toml::Spanned;
 /// Sections and keys that are read but have no effect yet: said, so that nobody relies on them.
 pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<String>) {
     let said = [
-        ("[mirror] back_off", raw.mirror.back_off.is_some()),
         ("[confirm]", raw.confirm.is_some()),
         ("[[gate]]", !raw.gate.is_empty()),
         ("[[role]] depends_on", raw.role.iter().any(|role| !role.depends_on.is_empty())),
@@ -110,6 +109,8 @@ pub(super) fn mirror(
         max_in_flight_bytes: bytes(source, &raw.max_in_flight_bytes, 16 << 20, 64 << 10)? as usize,
         max_body: bytes(source, &raw.max_body, 1 << 20, 0)? as usize,
         breaker: breaker(source, raw)?,
+        back_off: super::guards::back_off(source, raw)?,
+        max_lag: super::guards::max_lag(source, raw)?,
         session: raw.session.as_ref().map(|raw| super::session::session(source, raw)).transpose()?,
     })
 }

@@ -1,5 +1,7 @@
-//! Whether a request is mirrored: decided before any body byte, each refusal with its reason, the rate limit last.
+//! Whether a request is mirrored: decided before any body byte, each refusal with its reason, the rate limit last but for the few
+//! requests that are withheld to be compared: they would have been mirrored in every other respect.
 
+use super::back_off::Withheld;
 use super::breaker::Pass;
 use super::budget::Permit;
 use super::sample::sampled;
@@ -38,17 +40,23 @@ impl Facts<'_> {
     }
 }
 
-/// The permit, or the first reason against it.
-pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMirrored> {
+/// The permit, or the first reason against it. `late` where this thread has no time to mirror.
+pub(super) fn admit(shared: &Shared, facts: &Facts<'_>, late: bool) -> Result<Permit, NotMirrored> {
     let mirror = &shared.config.mirror;
     refused_by_kind(shared, facts).map_or(Ok(()), Err)?;
+    if late {
+        return Err(NotMirrored::Lag);
+    }
     if facts.body_length.is_some_and(|length| length > mirror.max_body as u64) {
         return Err(NotMirrored::Body);
     }
     // A log-in has no session yet to be sampled by, and each sampled session needs its own.
     let in_anyway = facts.establishes() && mirror.basis_points > 0;
-    if !in_anyway && !sampled(mirror.basis_points, &mirror.key, facts.headers, facts.peer) {
-        return Err(NotMirrored::Percent);
+    let is_in = |basis_points| in_anyway || sampled(basis_points, &mirror.key, facts.headers, facts.peer);
+    let share = shared.back_off.basis_points(mirror.basis_points);
+    if !is_in(share) {
+        let backed_off = share < mirror.basis_points && is_in(mirror.basis_points);
+        return Err(if backed_off { NotMirrored::BackOff } else { NotMirrored::Percent });
     }
     let pass = shared.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
     let heads: usize = facts.headers.values().map(|value| value.len()).sum();
@@ -58,6 +66,17 @@ pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMir
         Some(limiter) if limiter.check().is_err() => Err(NotMirrored::Rate),
         _ => Ok(permit),
     }
+}
+
+/// Takes the permit away again where the request is to be a control request. Never a write or a log-in, whose loss at the
+/// candidate would show in what is mirrored later; never the request by which the breaker looks whether the candidate is back.
+pub(super) fn withhold(shared: &Shared, facts: &Facts<'_>, permit: Permit) -> Result<Permit, Withheld> {
+    if !facts.method.is_safe() || facts.establishes() || permit.is_probe() {
+        return Ok(permit);
+    }
+    // Without this one's own place.
+    let in_flight = shared.budget.in_use().0.saturating_sub(1);
+    shared.back_off.withhold(in_flight).map_or(Ok(permit), Err)
 }
 
 /// What kind of request is not mirrored, whatever the load.

@@ -1,5 +1,7 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
+use super::back_off::BackOffFigures;
+use super::lag::LagFigures;
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
 use super::secondary::{PairOutcome, PairTally};
@@ -43,7 +45,7 @@ impl BreakerState {
 }
 
 /// Facts about a running tee, for `/healthz`, `/readyz` and metrics. All of one moment, read without waiting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Health {
     /// The live threads accept connections.
     pub accepting: bool,
@@ -55,6 +57,10 @@ pub struct Health {
     pub mirroring: bool,
     /// The candidate's breaker.
     pub breaker: BreakerState,
+    /// How control requests compare, and what follows; `None` where it is turned off.
+    pub back_off: Option<BackOffFigures>,
+    /// How late the live threads are.
+    pub lag: LagFigures,
     /// Exchanges admitted and not yet at an end.
     pub in_flight: u64,
     /// Bytes of their copies.
@@ -150,6 +156,8 @@ impl Control {
             candidate: shared.config.candidate.is_some(),
             mirroring: shared.mirroring.load(Relaxed),
             breaker: shared.breaker.state(),
+            back_off: shared.back_off.figures(),
+            lag: shared.lags.figures(),
             in_flight: shared.accounts.cut().in_flight,
             in_flight_bytes: shared.budget.in_use().1 as u64,
             connections: shared.connections.load(Relaxed),

@@ -4,7 +4,9 @@ use super::Markers;
 use super::account::Account;
 use super::admission::{self, Facts};
 use super::ask::marker_expiry_s;
+use super::back_off::Withheld;
 use super::budget::Permit;
+use super::lag::LagWatch;
 use super::session::{Asked, SessionKey, Ticket};
 use super::shared::{Shared, now_ms};
 use super::turned::TurnedAway;
@@ -13,7 +15,7 @@ use crate::evidence::{NotJudged, NotMirrored};
 use crate::exchange::{Answer, Client, Request};
 use crate::upstream::Hop;
 use http::{HeaderMap, Method};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -37,6 +39,8 @@ pub struct Job {
     pub route: Option<RouteIndex>,
     /// What the monolith answered.
     pub primary: Answer,
+    /// From the request's head to that of the primary's answer, microseconds; `None` where there was none, and no time-out.
+    pub to_head_us: Option<u32>,
     /// Whether the client saw the end.
     pub client: Client,
     /// Its place in the budget.
@@ -103,12 +107,26 @@ pub struct Lane {
     account: Arc<Account>,
     queue: Queue,
     outbox: RefCell<Batch>,
+    /// This thread is late.
+    late: Rc<Cell<bool>>,
+    /// Requests since one earned the next control request.
+    earned: Cell<u32>,
+}
+
+/// What becomes of a request.
+pub enum Admitted {
+    /// It is mirrored.
+    Mirrored(Permit),
+    /// It is not, so that how long the primary takes may be compared.
+    Control(Withheld),
+    /// It is not.
+    No,
 }
 
 impl Lane {
     pub(super) fn new(shared: Arc<Shared>, queue: Queue) -> Rc<Lane> {
         let account = shared.accounts.open();
-        Rc::new(Lane { shared, account, queue, outbox: RefCell::default() })
+        Rc::new(Lane { shared, account, queue, outbox: RefCell::default(), late: Rc::default(), earned: Cell::new(0) })
     }
     /// The configuration.
     pub fn config(&self) -> &Arc<Config> {
@@ -144,20 +162,31 @@ impl Lane {
     pub fn is_return(&self, route: Option<RouteIndex>, method: &Method, target: &str) -> bool {
         self.shared.returns.is_return(route, method, target)
     }
-    /// Counts the request, and says whether it is mirrored.
-    pub fn admit(&self, facts: &Facts<'_>) -> Option<Permit> {
-        let permit = admission::admit(&self.shared, facts);
-        let mut tally = self.account.lock();
-        match permit {
-            Ok(permit) => {
-                tally.admitted += 1;
-                Some(permit)
-            }
-            Err(reason) => {
-                tally.counts.count_not_mirrored(reason);
-                None
-            }
+    /// This thread's clock, to be run on it.
+    pub fn lag_watch(&self) -> LagWatch {
+        LagWatch::new(&self.shared.lags, self.late.clone(), self.shared.config.mirror.max_lag)
+    }
+    /// Counts the request, and says what becomes of it.
+    pub fn admit(&self, facts: &Facts<'_>) -> Admitted {
+        let mut admitted = admission::admit(&self.shared, facts, self.late.get()).map(Admitted::Mirrored);
+        let back_off = &self.shared.back_off;
+        if back_off.is_open()
+            && let Ok(Admitted::Mirrored(permit)) = admitted
+        {
+            let kept = admission::withhold(&self.shared, facts, permit);
+            admitted = Ok(kept.map_or_else(Admitted::Control, Admitted::Mirrored));
         }
+        if matches!(admitted, Ok(_) | Err(NotMirrored::BackOff)) {
+            back_off.count(&self.earned, || self.shared.budget.in_use().0);
+        }
+        let mut tally = self.account.lock();
+        match &admitted {
+            Ok(Admitted::Mirrored(_)) => tally.admitted += 1,
+            Ok(Admitted::Control(_)) => tally.counts.count_not_mirrored(NotMirrored::Control),
+            Ok(Admitted::No) => {}
+            Err(reason) => tally.counts.count_not_mirrored(*reason),
+        }
+        admitted.unwrap_or(Admitted::No)
     }
     /// Marks a client's request on its way to the candidate, which owns its route; not as a copy, since it is none.
     pub fn mark_owned(&self, headers: &mut HeaderMap, method: &Method, path: &str, timeout: Duration) {

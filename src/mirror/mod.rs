@@ -3,11 +3,13 @@
 mod account;
 mod admission;
 mod ask;
+mod back_off;
 mod breaker;
 mod budget;
 mod closing;
 mod control;
 mod infer;
+mod lag;
 mod lane;
 mod markers;
 mod naming;
@@ -20,9 +22,11 @@ mod shared;
 mod turned;
 
 pub use admission::Facts;
+pub use back_off::{BackOffFigures, Of, Withheld};
 pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
-pub use lane::{Job, Lane, flush_when_parked};
+pub use lag::{LagFigures, LagWatch};
+pub use lane::{Admitted, Job, Lane, flush_when_parked};
 pub use markers::{ECHO, Markers};
 pub use secondary::PairOutcome;
 pub use session::{Asked, SessionCounts, SessionKey, Ticket};

@@ -1,6 +1,7 @@
 //! The shadow thread: asks the candidate, judges, folds, closes batches. Nothing on a live thread waits for it.
 
 use super::ask::{Leg, not_asked};
+use super::back_off::Watching;
 use super::closing::Closing;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
@@ -88,6 +89,8 @@ pub(super) struct Shadow {
     pub(super) closing: RefCell<Closing>,
     account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
+    /// Where control requests are compared.
+    watching: Option<RefCell<Watching>>,
     backlog: RefCell<VecDeque<Box<Job>>>,
     /// Exchanges that a task is busy with.
     asking: Cell<usize>,
@@ -109,6 +112,7 @@ impl Shadow {
         let secondary = config.secondary.clone().map(|upstream| Secondary::new(upstream, config));
         Rc::new(Shadow {
             account: shared.accounts.open(),
+            watching: Watching::new(shared.back_off.clone()).map(RefCell::new),
             closing: RefCell::new(Closing::new(shared.clone(), ownership)),
             shared,
             judge,
@@ -155,6 +159,10 @@ impl Shadow {
     }
     fn tick(&self) {
         self.closing.borrow_mut().close();
+        if let Some(watching) = &self.watching {
+            let mut inferred = self.inferred.borrow_mut();
+            watching.borrow_mut().tick(std::time::Instant::now(), |method, path| inferred.route(method, path).name);
+        }
         if let Some(candidate) = &self.candidate {
             candidate.sweep();
         }
@@ -261,12 +269,15 @@ impl Shadow {
         (ending, beside): (Ending<'_>, Option<Beside>),
     ) {
         let config = &self.shared.config;
-        let Job { received_at_ms, request, hop, route: place, primary, client, permit, .. } = *job;
+        let Job { received_at_ms, request, hop, route: place, primary, to_head_us, client, permit, .. } = *job;
         let rules = self.rules(place);
         let route: Route = match place {
             Some(index) => config.routes.get(index).route.clone(),
             None => self.inferred.borrow_mut().route(&request.method, request.path()),
         };
+        if let (Some(watching), Some(us)) = (&self.watching, to_head_us) {
+            watching.borrow_mut().mirrored(place.map(|index| index.0), &route.name, us);
+        }
         let Caller { class: principal, subject } = self.caller(&request, passport);
         let mut exchange = Exchange {
             id,

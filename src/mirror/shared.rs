@@ -1,8 +1,10 @@
 //! What every thread of a tee shares, and how its shadow side is started.
 
 use super::account::Accounts;
+use super::back_off::BackOff;
 use super::breaker::Breaker;
 use super::budget::Budget;
+use super::lag::Lags;
 use super::lane::Queue;
 use super::naming::Naming;
 use super::returns::Returns;
@@ -56,6 +58,10 @@ pub(super) struct Shared {
     pub(super) base: Ledger,
     pub(super) accounts: Accounts,
     pub(super) breaker: Arc<Breaker>,
+    /// Control windows, and the share that they leave.
+    pub(super) back_off: Arc<BackOff>,
+    /// How late the live threads are.
+    pub(super) lags: Lags,
     pub(super) budget: Arc<Budget>,
     pub(super) limiter: Option<DefaultDirectRateLimiter>,
     /// Shadow requests that come back unmarked.
@@ -98,6 +104,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
     let Setup { config, store, base, ownership, key, redactor, incarnation, judge } = setup;
     let breaker = Arc::new(Breaker::new(config.mirror.breaker.clone()));
     let mirror = &config.mirror;
+    let back_off = Arc::new(BackOff::new(mirror.back_off));
     let budget = Arc::new(Budget::new(mirror.max_in_flight, mirror.max_in_flight_bytes, breaker.clone()));
     let limiter = mirror.rate.map(|rate| {
         let quota = governor::Quota::per_second(rate.per_second).allow_burst(rate.burst);
@@ -116,6 +123,8 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         base,
         accounts: Accounts::default(),
         breaker,
+        back_off,
+        lags: Lags::default(),
         budget,
         limiter,
         mirroring: AtomicBool::new(true),

@@ -18,6 +18,8 @@ pub(super) struct Pending {
     started: Instant,
     upload: Option<Rc<UploadState>>,
     head: Option<(StatusCode, HeaderMap)>,
+    /// Noted where the answer has a body; without one its head is its end.
+    head_at: Option<Instant>,
     capture: Option<Capture>,
     trailers: Option<HeaderMap>,
 }
@@ -26,7 +28,8 @@ impl Pending {
     /// The request's head is complete and the exchange admitted.
     pub(super) fn new(lane: Rc<Lane>, job: Box<Job>, upload: Option<Rc<UploadState>>) -> Pending {
         let capture = Some(Capture::new(lane.config().mirror.max_body, lane.digest_seed()));
-        Pending { lane, job: Some(job), started: Instant::now(), upload, head: None, capture, trailers: None }
+        let started = Instant::now();
+        Pending { lane, job: Some(job), started, upload, head: None, head_at: None, capture, trailers: None }
     }
     /// What was asked, as it came.
     pub(super) fn request(&self) -> Option<&Request> {
@@ -39,6 +42,10 @@ impl Pending {
     /// The head of the answer, before hop-by-hop fields are removed.
     pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.head = Some((status, compact(headers)));
+    }
+    /// The answer has a body, and its head came at this time.
+    pub(super) fn head_at(&mut self, now: Instant) {
+        self.head_at = Some(now);
     }
     /// A frame of the answer's body on its way to the client.
     pub(super) fn frame(&mut self, data: &Bytes) {
@@ -83,7 +90,14 @@ impl Pending {
                 Err(reason) => return self.lane.give_up(reason),
             }
         }
-        job.primary = Answer { outcome, elapsed_us: self.started.elapsed().as_micros() as u64 };
+        let elapsed = self.started.elapsed();
+        let to_head = match (self.head_at, &outcome) {
+            (Some(at), _) => Some(at.duration_since(self.started)),
+            (None, Outcome::Answered(_)) => Some(elapsed),
+            (None, Outcome::Failed(failure)) => (failure.kind == FailureKind::Timeout).then_some(elapsed),
+        };
+        job.to_head_us = to_head.map(|time| u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
+        job.primary = Answer { outcome, elapsed_us: elapsed.as_micros() as u64 };
         job.client = client;
         self.lane.hand_over(job);
     }

@@ -33,10 +33,13 @@ impl Relay {
         status: StatusCode,
         lease: Lease<ToSide>,
         upload: Option<Rc<UploadState>>,
-        pending: Option<Pending>,
+        mut pending: Option<Pending>,
         at_most: Option<Duration>,
     ) -> Relay {
-        Relay { incoming, version, status, lease: Some(lease), upload, pending, patience: Patience::new(at_most) }
+        let patience = Patience::new(at_most);
+        // One look at the clock for both.
+        pending.iter_mut().for_each(|pending| pending.head_at(patience.waiting_since));
+        Relay { incoming, version, status, lease: Some(lease), upload, pending, patience }
     }
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {

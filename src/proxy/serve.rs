@@ -11,7 +11,7 @@ use super::worker::{Live, Worker};
 use super::{forward, guard, tunnel};
 use crate::config::{Config, RouteConfig, RouteIndex};
 use crate::exchange::{Body as Copied, Client, ExchangeId, Failure, FailureKind, Request as Original};
-use crate::mirror::{Asked, ECHO, Facts, Job, Lane, Markers, Permit, Ticket};
+use crate::mirror::{Admitted, Asked, ECHO, Facts, Job, Lane, Markers, Of, Permit, Ticket, Withheld};
 use crate::upstream::{Capture, Hop, Lease, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -49,7 +49,11 @@ pub(super) async fn serve(
         upgrade: upgrade.is_some(),
         marked: inbound.marked,
     };
-    let permit = lane.admit(&facts);
+    let (permit, control) = match lane.admit(&facts) {
+        Admitted::Mirrored(permit) => (Some(permit), None),
+        Admitted::Control(withheld) => (None, Some(withheld.of(|| compared_with(&request, route)))),
+        Admitted::No => (None, None),
+    };
     let ticket = permit.as_ref().map(|_| lane.ticket(inbound.asked.session, facts.establishes()));
     let known_length = body_length(request.body()).is_some();
     if request.body().is_end_stream() {
@@ -79,6 +83,7 @@ pub(super) async fn serve(
     if upload.as_ref().is_some_and(|upload| upload.is_complete()) {
         raw.begin();
     }
+    control.filter(|_| tells_time(&sent)).into_iter().for_each(Withheld::answered);
     match sent {
         Err(Unanswered::NoUpgrade) => {
             let why = "is asked over HTTP/2, on which nothing can be upgraded: set http2 = false for it";
@@ -135,6 +140,23 @@ fn find<'c, B>(config: &'c Config, request: &Request<B>) -> Option<(RouteIndex, 
     Some((index, config.routes.get(index)))
 }
 
+/// Which requests a control request is compared with.
+fn compared_with<B>(request: &Request<B>, route: Option<(RouteIndex, &RouteConfig)>) -> Of {
+    match route {
+        Some((index, _)) => Of::Declared(index.0),
+        None => Of::Undeclared(request.method().clone(), request.uri().path().to_owned()),
+    }
+}
+
+/// True where it is known how long the side takes: it has answered, or its time is over.
+fn tells_time(sent: &Result<forward::Answered, Unanswered>) -> bool {
+    match sent {
+        Ok(_) => true,
+        Err(Unanswered::Failed(failure)) => failure.kind == FailureKind::Timeout,
+        Err(Unanswered::NoUpgrade) => false,
+    }
+}
+
 /// A host in lower case, without its port.
 fn without_port(host: &str) -> Cow<'_, str> {
     let name = match host.rfind(':') {
@@ -172,6 +194,7 @@ fn begin(
         hop: hop.clone(),
         route,
         primary: no_answer_yet(),
+        to_head_us: None,
         client: Client::Served,
         permit,
         ticket,

@@ -167,6 +167,7 @@ async fn accept(
     let free = Arc::new(Semaphore::new(connections));
     let worker = Worker::new(lane, &config, ways, free.clone());
     sweep(&worker);
+    tokio::task::spawn_local(worker.lane.lag_watch().run());
     let told = stop.clone();
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
         let (worker, stop) = (worker.clone(), told.clone());

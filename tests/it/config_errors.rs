@@ -12,7 +12,7 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} |\n4 | max_inflight = 3\n  | ^^^^^^^^^^^^\n\
          \u{20} = did you mean `max_in_flight`?\n\
          \u{20} = allowed: percent, key, methods, shadow_nice, rate, burst, max_in_flight, max_in_flight_bytes, max_body, \
-         breaker, back_off, session",
+         breaker, back_off, max_lag, session",
     ),
     (
         "an unknown key in an inline table",
@@ -21,6 +21,28 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} |\n4 | breaker = { failure = 3 }\n  |             ^^^^^^^\n\
          \u{20} = did you mean `failures`?\n\
          \u{20} = allowed: failures, window, cooldown, probe_timeout",
+    ),
+    (
+        "a factor that nothing can be slower by",
+        "[mirror]\nback_off = { primary_slower_by = 0.9 }\n",
+        "paritee.toml:4:34: mirror.back_off.primary_slower_by: 0.9 is no factor by which the primary may be slower\n\
+         \u{20} |\n4 | back_off = { primary_slower_by = 0.9 }\n  |                                  ^^^\n\
+         \u{20} = allowed: more than 1, at most 100 (1.1 for a tenth); back_off = false turns it off",
+    ),
+    (
+        "an unknown key of the back-off",
+        "[mirror]\nback_off = { primary_slower = 1.1 }\n",
+        "paritee.toml:4:14: mirror.back_off.primary_slower: unknown key `primary_slower`\n\
+         \u{20} |\n4 | back_off = { primary_slower = 1.1 }\n  |              ^^^^^^^^^^^^^^\n\
+         \u{20} = did you mean `primary_slower_by`?\n\
+         \u{20} = allowed: primary_slower_by, control",
+    ),
+    (
+        "a lag that no timer can tell",
+        "[mirror]\nmax_lag = \"1ms\"\n",
+        "paritee.toml:4:11: mirror.max_lag: `1ms` is less than timers can tell\n\
+         \u{20} |\n4 | max_lag = \"1ms\"\n  |           ^^^^^\n\
+         \u{20} = allowed: 5ms or more; false turns it off",
     ),
     (
         "an unknown section",

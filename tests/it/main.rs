@@ -51,12 +51,16 @@ mod support;
 
 // which requests are mirrored, and the account of those that are not
 mod live_admission;
+// backing off from a primary that the mirror slows down
+mod live_back_off;
 // no fault of the candidate reaches a client
 mod live_faults;
 // ids that map one to one over a session or a run
 mod live_ids;
 // the shadow side blocked entirely: live traffic goes on
 mod live_isolation;
+// a live thread that is late does not mirror
+mod live_lag;
 // loops end; what the candidate fetched from the monolith proves nothing
 mod live_markers;
 // a second copy of the monolith: noise is listed, hides nothing else, and disturbs nobody
