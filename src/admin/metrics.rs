@@ -79,6 +79,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.many(("paritee_connections_turned_away_total", "counter", help), "reason", reasons);
     sessions(&mut page, health);
     ids(&mut page, health);
+    operations(&mut page, health);
     if let Some(pairs) = &health.pairs {
         let help = "What became of mirrored exchanges as evidence of noise.";
         page.many(("paritee_secondary_total", "counter", help), "outcome", pairs.iter().copied());
@@ -111,6 +112,15 @@ fn sessions(page: &mut Page, health: &Health) {
     ];
     let help = "What became of sessions at the candidate.";
     page.many(("paritee_session_outcomes_total", "counter", help), "outcome", outcomes);
+}
+
+/// Operations that share a path; nothing where no route is split.
+fn operations(page: &mut Page, health: &Health) {
+    let Some(counts) = health.operations else { return };
+    page.one("paritee_operations", "gauge", "Operations told apart by split_by.", counts.known);
+    let help = "Exchanges counted to the operation (other), by reason.";
+    let reasons = [("unfit", counts.unfit), ("full", counts.full)];
+    page.many(("paritee_operations_other_total", "counter", help), "reason", reasons);
 }
 
 /// Ids that map one to one over a session or the run; nothing where no rule asks for it.
@@ -152,6 +162,7 @@ mod tests {
             uptime_s: 5,
             sessions: Some(Default::default()),
             ids: Some(Default::default()),
+            operations: Some(Default::default()),
             pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
             store_failing: None,
         };

@@ -2,6 +2,7 @@
 
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
+use super::operation::OperationCounts;
 use super::secondary::{PairOutcome, PairTally};
 use super::session::SessionCounts;
 use super::shadow::Command;
@@ -69,6 +70,8 @@ pub struct Health {
     pub sessions: Option<SessionCounts>,
     /// What has been done about ids over sessions and the run; `None` where no rule asks for it.
     pub ids: Option<IdCounts>,
+    /// What has been done about operations that share a path; `None` where no route is split.
+    pub operations: Option<OperationCounts>,
     /// What became of exchanges as evidence of noise; `None` without a secondary.
     pub pairs: Option<Vec<(PairOutcome, u64)>>,
     /// The store's last error, where it does not take writes at present.
@@ -157,6 +160,7 @@ impl Control {
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
             ids: shared.naming.as_ref().map(Naming::counts),
+            operations: shared.operations.as_ref().map(|tally| tally.counts()),
             pairs: shared
                 .pairs
                 .as_ref()

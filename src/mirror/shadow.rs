@@ -4,12 +4,13 @@ use super::ask::{Leg, not_asked};
 use super::closing::Closing;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
+use super::operation::Operations;
 use super::secondary::{self, Beside, Secondary};
 use super::session::Passport;
 use super::shared::{Judge, Shared};
 use crate::config::{RouteIndex, Upstream};
 use crate::evidence::{NotJudged, Ownership, Session};
-use crate::exchange::{Answer, Client, Exchange, Provenance, Route};
+use crate::exchange::{Answer, Client, Exchange, Provenance, Request, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
 use crate::redact::Redactor;
@@ -88,6 +89,7 @@ pub(super) struct Shadow {
     pub(super) closing: RefCell<Closing>,
     account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
+    operations: RefCell<Operations>,
     backlog: RefCell<VecDeque<Box<Job>>>,
     asking: Cell<usize>,
     /// What is left has been counted.
@@ -102,6 +104,7 @@ impl Shadow {
         Rc::new(Shadow {
             account: shared.accounts.open(),
             closing: RefCell::new(Closing::new(shared.clone(), ownership)),
+            operations: RefCell::new(Operations::new(shared.operations.clone().unwrap_or_default())),
             shared,
             judge,
             redactor,
@@ -239,10 +242,7 @@ impl Shadow {
         let config = &self.shared.config;
         let Job { received_at_ms, request, hop, route: place, primary, client, permit, .. } = *job;
         let rules = self.rules(place);
-        let route: Route = match place {
-            Some(index) => config.routes.get(index).route.clone(),
-            None => self.inferred.borrow_mut().route(&request.method, request.path()),
-        };
+        let route = self.route(place, &request);
         let Caller { class: principal, subject } = self.caller(&request, passport);
         let mut exchange = Exchange {
             id,
@@ -283,13 +283,22 @@ impl Shadow {
             closing.close();
         }
     }
+    /// The declared route, or that of the operation where several share it; else one that is guessed.
+    fn route(&self, place: Option<RouteIndex>, request: &Request) -> Route {
+        let Some(index) = place else { return self.inferred.borrow_mut().route(&request.method, request.path()) };
+        let declared = self.shared.config.routes.get(index);
+        match &declared.split_by {
+            None => declared.route.clone(),
+            Some(by) => self.operations.borrow_mut().route(index, (&declared.route, by), request, &self.redactor),
+        }
+    }
     /// The rules of a declared route, or those of every other.
     pub(super) fn rules(&self, place: Option<RouteIndex>) -> &RuleSet {
         let config = &self.shared.config;
         place.map_or(&config.general_rules, |index| &config.routes.get(index).rules)
     }
     /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
-    fn caller(&self, request: &crate::exchange::Request, passport: &Passport) -> Caller {
+    fn caller(&self, request: &Request, passport: &Passport) -> Caller {
         let classifier = &self.shared.config.classifier;
         if classifier.is_empty() {
             // No token need be read.

@@ -5,6 +5,7 @@ use super::breaker::Breaker;
 use super::budget::Budget;
 use super::lane::Queue;
 use super::naming::Naming;
+use super::operation;
 use super::returns::Returns;
 use super::secondary::PairTally;
 use super::session::Sessions;
@@ -64,6 +65,8 @@ pub(super) struct Shared {
     pub(super) sessions: Option<Sessions>,
     /// Clients by name, where some rule's ids map one to one over more than a document.
     pub(super) naming: Option<Naming>,
+    /// What has been done about operations that share a path, where some route is split.
+    pub(super) operations: Option<Arc<operation::Tally>>,
     /// What became of the secondary's answers, where there is one.
     pub(super) pairs: Option<PairTally>,
     pub(super) mirroring: AtomicBool,
@@ -108,6 +111,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         returns: Returns::new(incarnation),
         sessions,
         naming: Naming::new(&config, &key),
+        operations: config.routes.iter().any(|route| route.split_by.is_some()).then(Arc::default),
         pairs: config.secondary.as_ref().map(|_| PairTally::default()),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),

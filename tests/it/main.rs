@@ -61,6 +61,8 @@ mod live_isolation;
 mod live_markers;
 // a second copy of the monolith: noise is listed, hides nothing else, and disturbs nobody
 mod live_noise;
+// one path, many operations; templates guessed
+mod live_operations;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
 // HTTP/2 to clients: what is refused, in frames made by hand
