@@ -5,7 +5,8 @@ use crate::config::{self, Config, Flags, Upstream};
 use crate::mirror::{self, Control};
 use crate::redact::{RedactOptions, Redactor};
 use crate::store::{Opened, Options, StoreError, StoreHandle};
-use crate::{admin, judge, proxy, sys};
+use crate::sys::{self, Service};
+use crate::{admin, judge, proxy};
 use anyhow::Context as _;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -78,10 +79,12 @@ pub(crate) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    match serve(Arc::new(config), key) {
+    let service = Arc::new(sys::Service::from_env());
+    match serve(Arc::new(config), key, &service) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
+            service.status(&format!("{error:#}"));
             Exit::CouldNotRun
         }
     }
@@ -102,7 +105,7 @@ fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "paritee: {line}");
 }
 
-fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
+fn serve(config: Arc<Config>, key: [u8; 32], service: &Arc<Service>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
@@ -111,6 +114,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?;
     let admin_socket = config.admin.map(bind_admin).transpose()?;
     let incarnation = random()?;
+    service.status("opening the store");
     let (store, opened) = open_store(&config, incarnation)?;
     let (control, _shadow) = mirror::start(mirror::Setup {
         config: config.clone(),
@@ -133,9 +137,15 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         None => None,
     };
     tell(&config, address, admin_address);
+    service.ready(&format!("serving {address}"));
     runtime.block_on(async {
+        if let Some(within) = service.watchdog() {
+            let service = service.clone();
+            tokio::spawn(proxy::watch(proxy.heartbeats(), within, move || service.alive()));
+        }
         signals.until_stop(&control).await;
         say("stopping: what is under way is answered first");
+        service.stopping(DRAIN_LIVE + GRACE + DRAIN_SHADOW + CLOSE_STORE);
         proxy.drain(DRAIN_LIVE + GRACE).await;
         if !control.drain(DRAIN_SHADOW).await {
             say("the shadow side did not end in time: what it still held is not judged");

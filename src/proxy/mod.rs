@@ -8,6 +8,7 @@ mod forward;
 mod from_client;
 mod guard;
 mod heads;
+mod heartbeat;
 mod http2;
 mod listen;
 mod pending;
@@ -19,5 +20,6 @@ mod upload;
 mod worker;
 mod writes;
 
+pub use heartbeat::{Heartbeats, watch};
 pub use listen::{Listeners, bind};
 pub use worker::{Proxy, start};

@@ -1,5 +1,6 @@
 //! A live thread: one runtime, one listener, its own pools.
 
+use super::heartbeat::Heartbeats;
 use super::listen::Listeners;
 use super::tls::Tls;
 use super::upload::ToSide;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 
 /// Bytes of a side connection's read buffer, and so of an answer's head.
 const BUFFER: usize = 256 << 10;
-/// Between two looks for idle connections.
+/// Between two looks for idle connections, and between two signs that the thread is turning.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// What a stopping thread waits between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -104,9 +105,14 @@ pub struct Proxy {
     control: Arc<Control>,
     stop: watch::Sender<bool>,
     ended: mpsc::Receiver<()>,
+    beats: Arc<Heartbeats>,
 }
 
 impl Proxy {
+    /// Whether its threads are turning, for [`super::watch`].
+    pub fn heartbeats(&self) -> Arc<Heartbeats> {
+        self.beats.clone()
+    }
     /// Stops accepting, lets what is under way be answered within `at_most`, and cuts the rest. True when nothing was cut.
     pub async fn drain(mut self, at_most: Duration) -> bool {
         self.control.set_draining();
@@ -125,9 +131,10 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
     let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
     // Each client connection may have one behind it.
     let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
-    let ways = Arc::new(Ways::new(control.config()));
+    let (ways, beats) = (Arc::new(Ways::new(control.config())), Heartbeats::new(threads));
     for (number, listener) in listeners.each.into_iter().enumerate() {
         let (control, stopping, alive, ways) = (control.clone(), stopping.clone(), alive.clone(), ways.clone());
+        let (beats, told) = (beats.clone(), stopping.clone());
         let runtime = Builder::new_current_thread();
         let thread = move || {
             let _alive = alive;
@@ -137,10 +144,17 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
                 Ok(runtime) => {
                     let lane = control.lane();
                     Lane::install(Some(lane.clone()));
-                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most));
+                    let beat = {
+                        let beats = beats.clone();
+                        move || beats.beat(number)
+                    };
+                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most, beat));
                     runtime.shutdown_background();
                     lane.flush();
                     Lane::install(None);
+                    if *told.borrow() {
+                        beats.ended(number);
+                    }
                 }
                 Err(error) => tracing::error!(%error, "no runtime for a live thread"),
             }
@@ -148,7 +162,7 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
         std::thread::Builder::new().name(format!("paritee-live-{number}")).spawn(thread)?;
     }
     control.set_accepting(true);
-    Ok(Proxy { control, stop, ended })
+    Ok(Proxy { control, stop, ended, beats })
 }
 
 async fn accept(
@@ -158,6 +172,7 @@ async fn accept(
     connections: usize,
     mut stop: watch::Receiver<bool>,
     drain_at_most: Duration,
+    beat: impl Fn() + 'static,
 ) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
@@ -166,7 +181,7 @@ async fn accept(
     let config = lane.config().clone();
     let free = Arc::new(Semaphore::new(connections));
     let worker = Worker::new(lane, &config, ways, free.clone());
-    sweep(&worker);
+    sweep(&worker, beat);
     let told = stop.clone();
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
         let (worker, stop) = (worker.clone(), told.clone());
@@ -204,10 +219,12 @@ async fn accept(
     }
 }
 
-fn sweep(worker: &Rc<Worker>) {
+/// Closes what is idle, and shows that the thread is turning.
+fn sweep(worker: &Rc<Worker>, beat: impl Fn() + 'static) {
     let worker = Rc::downgrade(worker);
     tokio::task::spawn_local(async move {
         while let Some(worker) = worker.upgrade() {
+            beat();
             worker.primary.pool.sweep();
             worker.candidate.iter().for_each(|candidate| candidate.pool.sweep());
             drop(worker);

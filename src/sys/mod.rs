@@ -1,6 +1,16 @@
 //! The few system calls that the standard library has no word for. The only room where `unsafe` may stand.
 
+mod service;
+
+pub use service::Service;
+
 use std::io;
+
+/// Microseconds of the clock that a service manager orders reloads by (CLOCK_MONOTONIC).
+pub fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
 
 /// Sets the niceness of the calling thread alone.
 pub fn set_thread_nice(nice: i32) -> io::Result<()> {

@@ -75,6 +75,8 @@ mod tls_live;
 mod live_sessions;
 // stopping, and clients that leave
 mod live_stop;
+// what a service manager is told, and its unit file
+mod service;
 // sides over TLS, sockets and every address of a name
 mod live_reach;
 // sides that are asked over HTTP/2

@@ -39,18 +39,22 @@ impl Tee {
     }
     /// With this config, but for where it listens.
     pub(crate) fn with(port: u16, config: &str) -> Tee {
+        Tee::by(Command::new(env!("CARGO_BIN_EXE_paritee")), port, config)
+    }
+    /// The same, by a command that runs it with the arguments that follow.
+    pub(crate) fn by(command: Command, port: u16, config: &str) -> Tee {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("paritee.toml");
         let text = format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}");
         std::fs::write(&file, text).unwrap();
-        Tee::spawn(&file, dir)
+        Tee::spawn(command, &file, dir)
     }
     /// Again, in the same directory.
     pub(crate) fn again(dir: tempfile::TempDir) -> Tee {
-        Tee::spawn(&dir.path().join("paritee.toml"), dir)
+        Tee::spawn(Command::new(env!("CARGO_BIN_EXE_paritee")), &dir.path().join("paritee.toml"), dir)
     }
-    fn spawn(config: &Path, dir: tempfile::TempDir) -> Tee {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_paritee"))
+    fn spawn(mut command: Command, config: &Path, dir: tempfile::TempDir) -> Tee {
+        let mut child = command
             .args(["serve", "--config"])
             .arg(config)
             .arg("--store")
@@ -107,6 +111,10 @@ impl Tee {
         self.signal("-TERM");
         assert!(self.wait().success());
         self.dir.take().unwrap()
+    }
+    /// Everything that the tee has said, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
     }
     /// What the tee has said.
     pub(crate) fn said(&self, what: &str) -> bool {
