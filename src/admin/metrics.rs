@@ -4,7 +4,8 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BreakerState, Health, TurnedAway};
+use crate::mirror::{BreakerState, Health, NotAccepted, TurnedAway};
+use crate::sys;
 use axum::extract::State;
 use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -77,6 +78,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     let reasons = TurnedAway::ALL.iter().zip(health.turned_away).map(|(reason, n)| (reason.as_str(), n));
     let help = "Client connections ended for what the client did, by reason.";
     page.many(("paritee_connections_turned_away_total", "counter", help), "reason", reasons);
+    clients(&mut page, health);
     sessions(&mut page, health);
     ids(&mut page, health);
     operations(&mut page, health);
@@ -97,6 +99,20 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
     page.0
+}
+
+/// How many clients there may be, what kept others waiting, and the descriptors behind it.
+fn clients(page: &mut Page, health: &Health) {
+    let taking_in = &health.taking_in;
+    page.one("paritee_connections_limit", "gauge", "Client connections served at once; more wait.", taking_in.limit);
+    let help = "Times that a live thread had no place for another client.";
+    page.one("paritee_connections_waited_total", "counter", help, taking_in.waits);
+    let reasons = NotAccepted::ALL.iter().zip(taking_in.failed).map(|(reason, n)| (reason.as_str(), n));
+    page.many(("paritee_accept_errors_total", "counter", "Connections not taken in, by reason."), "reason", reasons);
+    page.one("paritee_descriptors_limit", "gauge", "Descriptors that may be open.", sys::descriptor_limit());
+    if let Some(open) = sys::open_descriptors() {
+        page.one("paritee_descriptors_open", "gauge", "Descriptors open.", open);
+    }
 }
 
 /// What is done so that the candidate knows the clients' sessions; nothing where none are kept.
@@ -158,6 +174,7 @@ mod tests {
             in_flight: 2,
             in_flight_bytes: 10,
             connections: 1,
+            taking_in: Default::default(),
             turned_away: [0, 0, 0, 0, 3, 0],
             uptime_s: 5,
             sessions: Some(Default::default()),

@@ -25,6 +25,8 @@ const DRAIN_SHADOW: Duration = Duration::from_secs(3);
 const CLOSE_STORE: Duration = Duration::from_millis(1_500);
 /// Live threads end by themselves; this is for their last steps.
 const GRACE: Duration = Duration::from_millis(300);
+/// Fewer descriptors are told of.
+const ENOUGH_DESCRIPTORS: u64 = 4_096;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -137,6 +139,7 @@ fn serve(config: Arc<Config>, key: [u8; 32], service: &Arc<Service>) -> anyhow::
         None => None,
     };
     tell(&config, address, admin_address);
+    tell_of_descriptors(sys::descriptor_limit(), control.health().taking_in.limit);
     service.ready(&format!("serving {address}"));
     runtime.block_on(async {
         if let Some(within) = service.watchdog() {
@@ -241,4 +244,14 @@ fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
     let primary = told(&config.primary);
     say(&format!("listening on {address}{over} (primary {primary}, candidate {candidate}{secondary}), {admin}"));
     config.warnings.iter().for_each(|warning| say(warning));
+}
+
+/// Says what too low a limit of descriptors means; nothing where it is high enough.
+fn tell_of_descriptors(limit: u64, clients: u64) {
+    if limit < ENOUGH_DESCRIPTORS {
+        say(&format!(
+            "only {limit} descriptors may be open: at most {clients} clients are served at once, and more wait until one \
+             leaves; raise it with LimitNOFILE= in the unit, or with ulimit -Hn before the start"
+        ));
+    }
 }

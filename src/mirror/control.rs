@@ -1,5 +1,6 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
+use super::accepting::{AcceptCounts, Accepting};
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
 use super::operation::OperationCounts;
@@ -62,6 +63,8 @@ pub struct Health {
     pub in_flight_bytes: u64,
     /// Client connections open.
     pub connections: u64,
+    /// How many of these there may be, and what kept others waiting.
+    pub taking_in: AcceptCounts,
     /// Client connections ended for what the client did, by reason.
     pub turned_away: [u64; TurnedAway::ALL.len()],
     /// Seconds since the start.
@@ -156,6 +159,7 @@ impl Control {
             in_flight: shared.accounts.cut().in_flight,
             in_flight_bytes: shared.budget.in_use().1 as u64,
             connections: shared.connections.load(Relaxed),
+            taking_in: shared.taking_in.counts(),
             turned_away: shared.turned_away.counts(),
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
@@ -180,6 +184,10 @@ impl Control {
     /// The live threads accept connections from now on, or no longer.
     pub fn set_accepting(&self, accepting: bool) {
         self.shared.accepting.store(accepting, Relaxed);
+    }
+    /// How client connections are taken in, for whoever does.
+    pub fn taking_in(&self) -> &Accepting {
+        &self.shared.taking_in
     }
     /// A stop was asked for: nothing new is mirrored.
     pub fn set_draining(&self) {

@@ -1,6 +1,7 @@
 //! One live thread's way to the shadow side: admission, counters, and a hand-over in batches that never waits.
 
 use super::Markers;
+use super::accepting::Accepting;
 use super::account::Account;
 use super::admission::{self, Facts};
 use super::ask::marker_expiry_s;
@@ -210,6 +211,10 @@ impl Lane {
     /// One less.
     pub fn connection_closed(&self) {
         self.shared.connections.fetch_sub(1, Relaxed);
+    }
+    /// How client connections are taken in.
+    pub fn taking_in(&self) -> &Accepting {
+        &self.shared.taking_in
     }
     /// Counts a client connection that is ended for what the client did.
     pub fn turned_away(&self, reason: TurnedAway) {

@@ -1,5 +1,6 @@
 //! The shadow side: admission, the hand-over, the shadow runtime, the ledger.
 
+mod accepting;
 mod account;
 mod admission;
 mod ask;
@@ -20,6 +21,7 @@ mod shadow;
 mod shared;
 mod turned;
 
+pub use accepting::{AcceptCounts, Accepting, NotAccepted};
 pub use admission::Facts;
 pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
@@ -28,6 +30,6 @@ pub use markers::{ECHO, Markers};
 pub use operation::OperationCounts;
 pub use secondary::PairOutcome;
 pub use session::{Asked, SessionCounts, SessionKey, Ticket};
-pub use shadow::ShadowThread;
+pub use shadow::{ShadowThread, asked_at_once};
 pub use shared::{Judge, Setup, start};
 pub use turned::TurnedAway;

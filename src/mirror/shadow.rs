@@ -28,7 +28,14 @@ use tokio::time::Instant;
 /// A batch stays open this long.
 const OPEN_FOR: Duration = Duration::from_millis(50);
 /// Shadow requests on their way at once, whatever the budget; what is more waits.
-const ASKED_AT_ONCE: usize = 256;
+const ASKED_AT_ONCE: u64 = 256;
+/// Fewer where descriptors are few: one in so many. A candidate that cannot be reached for want of them would look broken.
+const DESCRIPTORS_FOR_EACH: u64 = 8;
+
+/// Shadow requests to one side on their way at once, where so many descriptors may be open.
+pub fn asked_at_once(descriptors: u64) -> u64 {
+    (descriptors / DESCRIPTORS_FOR_EACH).clamp(1, ASKED_AT_ONCE)
+}
 /// Commands that wait.
 const COMMANDS: usize = 16;
 /// Between two looks of a drain.
@@ -92,6 +99,7 @@ pub(super) struct Shadow {
     operations: RefCell<Operations>,
     backlog: RefCell<VecDeque<Box<Job>>>,
     asking: Cell<usize>,
+    at_once: usize,
     /// What is left has been counted.
     ended: Cell<bool>,
 }
@@ -113,6 +121,7 @@ impl Shadow {
             inferred: RefCell::default(),
             backlog: RefCell::default(),
             asking: Cell::new(0),
+            at_once: asked_at_once(crate::sys::raise_descriptor_limit()) as usize,
             ended: Cell::new(false),
         })
     }
@@ -180,7 +189,7 @@ impl Shadow {
     }
     fn take(self: &Rc<Self>, batch: Batch) {
         self.backlog.borrow_mut().extend(batch);
-        while self.asking.get() < ASKED_AT_ONCE {
+        while self.asking.get() < self.at_once {
             let Some(job) = self.backlog.borrow_mut().pop_front() else { break };
             let asking = Asking::new(self.clone());
             tokio::task::spawn_local(async move {

@@ -1,5 +1,6 @@
 //! What every thread of a tee shares, and how its shadow side is started.
 
+use super::accepting::Accepting;
 use super::account::Accounts;
 use super::breaker::Breaker;
 use super::budget::Budget;
@@ -73,6 +74,7 @@ pub(super) struct Shared {
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
     pub(super) connections: AtomicU64,
+    pub(super) taking_in: Accepting,
     pub(super) turned_away: TurnedAways,
     pub(super) started: Instant,
     pub(super) incarnation: u64,
@@ -126,6 +128,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         draining: AtomicBool::new(false),
         accepting: AtomicBool::new(false),
         connections: AtomicU64::new(0),
+        taking_in: Accepting::default(),
         turned_away: TurnedAways::default(),
         started: Instant::now(),
         incarnation,

@@ -12,6 +12,7 @@ mod heartbeat;
 mod http2;
 mod listen;
 mod pending;
+mod places;
 mod relay;
 mod serve;
 mod tls;

@@ -4,7 +4,7 @@ use super::heartbeat::Heartbeats;
 use super::listen::Listeners;
 use super::tls::Tls;
 use super::upload::ToSide;
-use super::{connection, http2};
+use super::{connection, http2, places};
 use crate::config::{Config, RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
 use crate::upstream::{Dialect, Pool, Reach};
@@ -24,8 +24,6 @@ const BUFFER: usize = 256 << 10;
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// What a stopping thread waits between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Descriptors left for everything that is not a client's connection or the one behind it.
-const RESERVED_DESCRIPTORS: u64 = 192;
 
 /// A side that answers clients.
 pub(super) struct Live {
@@ -128,9 +126,8 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
     let (stop, stopping) = watch::channel(false);
     let (alive, ended) = mpsc::channel(1);
     let threads = listeners.each.len();
-    let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
-    // Each client connection may have one behind it.
-    let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
+    let connections = places::for_each_thread(crate::sys::raise_descriptor_limit(), threads, control.config());
+    control.taking_in().set_limit((connections * threads) as u64);
     let (ways, beats) = (Arc::new(Ways::new(control.config())), Heartbeats::new(threads));
     for (number, listener) in listeners.each.into_iter().enumerate() {
         let (control, stopping, alive, ways) = (control.clone(), stopping.clone(), alive.clone(), ways.clone());
@@ -195,7 +192,13 @@ async fn accept(
     loop {
         let next = async {
             // Over the limit, connections wait in the system's queue.
-            let permit = free.clone().acquire_owned().await.ok();
+            let permit = match free.clone().try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                Err(_) => {
+                    worker.lane.taking_in().full();
+                    free.clone().acquire_owned().await.ok()
+                }
+            };
             (listener.accept().await, permit)
         };
         tokio::select! {
@@ -204,7 +207,10 @@ async fn accept(
             (accepted, permit) = next => match accepted {
                 Ok((stream, peer)) => spawn(stream, peer, permit),
                 // Out of descriptors, or a connection that was gone before it was taken: neither is a reason to stop.
-                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                Err(error) => {
+                    worker.lane.taking_in().failed(&error);
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
             },
         }
     }

@@ -30,6 +30,18 @@ pub fn raise_descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// How many descriptors this process may open.
+pub fn descriptor_limit() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many descriptors this process has open, where the system tells.
+pub fn open_descriptors() -> Option<u64> {
+    let listed = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    // One of them is that of the listing.
+    Some(listed.saturating_sub(1))
+}
+
 /// Tells the allocator to keep freed memory: copies are made on one thread and freed on another, and the heap would else be
 /// given back to the kernel and fetched again all the time.
 pub fn keep_freed_memory() {

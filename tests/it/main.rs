@@ -51,6 +51,8 @@ mod support;
 
 // which requests are mirrored, and the account of those that are not
 mod live_admission;
+// few descriptors: told, waited for, nobody refused
+mod live_descriptors;
 // no fault of the candidate reaches a client
 mod live_faults;
 // ids that map one to one over a session or a run
