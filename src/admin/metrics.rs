@@ -4,7 +4,8 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BreakerState, Health, NotAccepted, TurnedAway};
+use crate::mirror::{BOUNDS_US, BreakerState, CLASSES, FAILURES, Health, NotAccepted, SIDES, TurnedAway};
+use crate::store::LeftOut;
 use crate::sys;
 use axum::extract::State;
 use axum::http::header::{self, HeaderValue};
@@ -18,7 +19,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     for record in control.store().signatures() {
         by_severity[record.facts.severity as usize] += 1;
     }
-    let text = text(&control.ledger(), &control.health(), &by_severity);
+    let text = text(&control.ledger(), &control.health(), &by_severity, control.store().left_out());
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
@@ -47,7 +48,7 @@ impl Page {
     }
 }
 
-fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
+fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: LeftOut) -> String {
     let counts = &ledger.counts;
     let mut page = Page(String::with_capacity(8 << 10));
     page.one("paritee_requests_received_total", "counter", "Requests received.", ledger.received());
@@ -73,12 +74,14 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     let severities = Severity::ALL.iter().zip(by_severity).map(|(severity, n)| (*severity, *n));
     page.many(("paritee_signatures", "gauge", "Kinds of mismatch known, by severity."), "severity", severities);
     page.one("paritee_in_flight", "gauge", "Exchanges admitted and not at an end.", health.in_flight);
+    page.one("paritee_queue_depth", "gauge", "Of these, not yet taken up by the shadow thread.", health.queued);
     page.one("paritee_in_flight_bytes", "gauge", "Bytes of their copies.", health.in_flight_bytes);
     page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
     let reasons = TurnedAway::ALL.iter().zip(health.turned_away).map(|(reason, n)| (reason.as_str(), n));
     let help = "Client connections ended for what the client did, by reason.";
     page.many(("paritee_connections_turned_away_total", "counter", help), "reason", reasons);
     clients(&mut page, health);
+    answers(&mut page, health);
     sessions(&mut page, health);
     ids(&mut page, health);
     operations(&mut page, health);
@@ -90,11 +93,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
     let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
     page.many(("paritee_breaker", "gauge", "The candidate's breaker: 1 at its state."), "state", states);
-    page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
-    let failing = u8::from(health.store_failing.is_some());
-    page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
-    let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
-    page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
+    store(&mut page, ledger, health, left_out);
     page.one("paritee_uptime_seconds", "gauge", "Since the start.", health.uptime_s);
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
@@ -113,6 +112,58 @@ fn clients(page: &mut Page, health: &Health) {
     if let Some(open) = sys::open_descriptors() {
         page.one("paritee_descriptors_open", "gauge", "Descriptors open.", open);
     }
+}
+
+/// What the sides answered, how fast, and what they did not.
+fn answers(page: &mut Page, health: &Health) {
+    let sides = || SIDES.iter().zip(&health.answers);
+    page.head("paritee_answers_total", "counter", "Answers of judged exchanges, by side and class.");
+    for (side, counts) in sides() {
+        for (class, n) in CLASSES.iter().zip(counts.classes) {
+            let _ = writeln!(page.0, "paritee_answers_total{{side=\"{side}\",class=\"{class}\"}} {n}");
+        }
+    }
+    page.head(
+        "paritee_failures_total",
+        "counter",
+        "Requests of clients, and copies, that a side left unanswered, by kind.",
+    );
+    for (side, counts) in sides() {
+        for (kind, n) in FAILURES.iter().zip(counts.failures) {
+            let _ = writeln!(page.0, "paritee_failures_total{{side=\"{side}\",kind=\"{}\"}} {n}", kind.as_str());
+        }
+    }
+    let name = "paritee_answer_duration_seconds";
+    page.head(name, "histogram", "From the request to the last byte of the answer, of judged exchanges, by side.");
+    for (side, counts) in sides() {
+        let mut below = 0;
+        for (bound, n) in BOUNDS_US.iter().zip(counts.times) {
+            below += n;
+            let _ = writeln!(page.0, "{name}_bucket{{side=\"{side}\",le=\"{}\"}} {below}", seconds(*bound));
+        }
+        let count: u64 = counts.times.iter().sum();
+        let _ = writeln!(page.0, "{name}_bucket{{side=\"{side}\",le=\"+Inf\"}} {count}");
+        let _ = writeln!(page.0, "{name}_sum{{side=\"{side}\"}} {}", seconds(counts.total_us));
+        let _ = writeln!(page.0, "{name}_count{{side=\"{side}\"}} {count}");
+    }
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+/// What is durable, what waits, and what found no place.
+fn store(page: &mut Page, ledger: &Ledger, health: &Health, left_out: LeftOut) {
+    page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
+    page.one("paritee_store_waiting_batches", "gauge", "Batches taken and not durable yet.", health.store_waiting);
+    let failing = u8::from(health.store_failing.is_some());
+    page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
+    let LeftOut { signatures, exemplars, cells, pairs } = left_out;
+    let kept_out = [("signatures", signatures), ("exemplars", exemplars), ("cells", cells), ("pairs", pairs)];
+    let help = "What the bounds of the store's tables kept out since it began.";
+    page.many(("paritee_store_left_out_total", "counter", help), "what", kept_out);
+    let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
+    page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
 }
 
 /// What is done so that the candidate knows the clients' sessions; nothing where none are kept.
@@ -156,47 +207,4 @@ fn ids(page: &mut Page, health: &Health) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mirror::PairOutcome;
-
-    #[test]
-    fn every_line_reads_and_every_reason_is_there() {
-        let mut ledger = Ledger::default();
-        ledger.counts.count_not_mirrored(NotMirrored::Rate);
-        ledger.in_flight = 2;
-        let health = Health {
-            accepting: true,
-            draining: false,
-            candidate: true,
-            mirroring: true,
-            breaker: BreakerState::Open,
-            in_flight: 2,
-            in_flight_bytes: 10,
-            connections: 1,
-            taking_in: Default::default(),
-            turned_away: [0, 0, 0, 0, 3, 0],
-            uptime_s: 5,
-            sessions: Some(Default::default()),
-            ids: Some(Default::default()),
-            operations: Some(Default::default()),
-            pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
-            store_failing: None,
-        };
-        let text = text(&ledger, &health, &[1, 0, 0, 0]);
-        assert!(text.contains("paritee_not_mirrored_total{reason=\"rate\"} 1\n"));
-        assert!(text.contains("paritee_requests_received_total 3\n"));
-        assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
-        assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
-        assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
-        assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
-        assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
-        for reason in NotMirrored::ALL {
-            assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));
-        }
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let (name, value) = line.rsplit_once(' ').unwrap();
-            assert!(name.starts_with("paritee_") && value.parse::<u64>().is_ok(), "{line}");
-        }
-    }
-}
+mod tests;

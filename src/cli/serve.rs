@@ -1,6 +1,7 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
+use super::log::{self, say};
 use crate::config::{self, Config, Flags, Upstream};
 use crate::mirror::{self, Control};
 use crate::redact::{RedactOptions, Redactor};
@@ -8,14 +9,11 @@ use crate::store::{Opened, Options, StoreError, StoreHandle};
 use crate::sys::{self, Service};
 use crate::{admin, judge, proxy};
 use anyhow::Context as _;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// What is under way may be answered within this after a stop was asked for …
 const DRAIN_LIVE: Duration = Duration::from_secs(10);
@@ -57,7 +55,11 @@ pub(crate) struct Args {
 /// Runs `serve`.
 pub(crate) fn run(args: Args) -> Exit {
     sys::keep_freed_memory();
-    log_to_stderr();
+    let set = |name| std::env::var(name).ok();
+    if let Err(wrong) = log::start(set("PARITEE_LOG").as_deref(), set("PARITEE_LOG_FORMAT").as_deref()) {
+        say(&wrong);
+        return Exit::Usage;
+    }
     let flags = Flags {
         listen: args.listen,
         primary: args.primary,
@@ -90,21 +92,6 @@ pub(crate) fn run(args: Args) -> Exit {
             Exit::CouldNotRun
         }
     }
-}
-
-/// What the rooms log goes to stderr as plain lines, with times of RFC 3339; `PARITEE_LOG` says how much (`info` where it is
-/// not set, or not a filter). Nothing above `debug` may name a path, a header or a body.
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).with_env_var("PARITEE_LOG");
-    let lines = tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_ansi(false);
-    // Only a second call in one process could fail, and the first one's lines go on.
-    let _ = lines.with_writer(std::io::stderr).try_init();
-}
-
-/// The tee's own lines go to stderr, without a log level, since they are for whoever started it.
-fn say(line: &str) {
-    // Nobody may be reading.
-    let _ = writeln!(anstream::stderr(), "paritee: {line}");
 }
 
 fn serve(config: Arc<Config>, key: [u8; 32], service: &Arc<Service>) -> anyhow::Result<()> {

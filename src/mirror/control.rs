@@ -1,6 +1,7 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
 use super::accepting::{AcceptCounts, Accepting};
+use super::answers::AnswerCounts;
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
 use super::operation::OperationCounts;
@@ -61,6 +62,10 @@ pub struct Health {
     pub in_flight: u64,
     /// Bytes of their copies.
     pub in_flight_bytes: u64,
+    /// Of these, handed over and not yet taken up by the shadow thread.
+    pub queued: u64,
+    /// What the sides answered, in the order of [`super::SIDES`].
+    pub answers: [AnswerCounts; 2],
     /// Client connections open.
     pub connections: u64,
     /// How many of these there may be, and what kept others waiting.
@@ -77,6 +82,8 @@ pub struct Health {
     pub operations: Option<OperationCounts>,
     /// What became of exchanges as evidence of noise; `None` without a secondary.
     pub pairs: Option<Vec<(PairOutcome, u64)>>,
+    /// Batches that the store has taken and not made durable yet.
+    pub store_waiting: u64,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
@@ -158,6 +165,8 @@ impl Control {
             breaker: shared.breaker.state(),
             in_flight: shared.accounts.cut().in_flight,
             in_flight_bytes: shared.budget.in_use().1 as u64,
+            queued: self.queue.waiting(),
+            answers: shared.answers.counts(),
             connections: shared.connections.load(Relaxed),
             taking_in: shared.taking_in.counts(),
             turned_away: shared.turned_away.counts(),
@@ -169,6 +178,7 @@ impl Control {
                 .pairs
                 .as_ref()
                 .map(|tally: &PairTally| PairOutcome::ALL.iter().copied().zip(tally.counts()).collect()),
+            store_waiting: shared.store.waiting(),
             store_failing: shared.store.failing(),
         }
     }

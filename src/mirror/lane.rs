@@ -11,7 +11,7 @@ use super::shared::{Shared, now_ms};
 use super::turned::TurnedAway;
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
-use crate::exchange::{Answer, Client, Request};
+use crate::exchange::{Answer, Client, FailureKind, Request};
 use crate::upstream::Hop;
 use http::{HeaderMap, Method};
 use std::cell::RefCell;
@@ -69,6 +69,10 @@ impl Queue {
         let (sender, receiver) = mpsc::channel(QUEUED);
         let waiting = Arc::new(AtomicUsize::new(0));
         (Queue { sender, waiting: waiting.clone() }, Jobs { receiver, waiting })
+    }
+    /// Exchanges that wait for the shadow thread.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Relaxed) as u64
     }
     fn offer(&self, batch: Batch) -> Result<(), Batch> {
         let count = batch.len();
@@ -211,6 +215,10 @@ impl Lane {
     /// One less.
     pub fn connection_closed(&self) {
         self.shared.connections.fetch_sub(1, Relaxed);
+    }
+    /// Counts a client's request that this side did not answer.
+    pub fn unanswered(&self, side: &str, kind: FailureKind) {
+        self.shared.answers.unanswered(side, kind);
     }
     /// How client connections are taken in.
     pub fn taking_in(&self) -> &Accepting {

@@ -3,6 +3,7 @@
 mod accepting;
 mod account;
 mod admission;
+mod answers;
 mod ask;
 mod breaker;
 mod budget;
@@ -23,6 +24,7 @@ mod turned;
 
 pub use accepting::{AcceptCounts, Accepting, NotAccepted};
 pub use admission::Facts;
+pub use answers::{AnswerCounts, BOUNDS_US, CLASSES, FAILURES, SIDES};
 pub use budget::{Hold, Permit};
 pub use control::{BreakerState, Control, Health};
 pub use lane::{Job, Lane, flush_when_parked};

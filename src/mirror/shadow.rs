@@ -270,7 +270,10 @@ impl Shadow {
         exchange.provenance = self.provenance(&exchange, place);
         let judgement = match exchange.client {
             Client::Left => Judgement::undecided(Verdict::Inconclusive(Inconclusive::ClientLeft)),
-            Client::Served => (self.judge)(&exchange, rules, &config.context),
+            Client::Served => {
+                self.shared.answers.note(&exchange);
+                (self.judge)(&exchange, rules, &config.context)
+            }
         };
         let mut closing = self.closing.borrow_mut();
         let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));

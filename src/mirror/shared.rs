@@ -2,6 +2,7 @@
 
 use super::accepting::Accepting;
 use super::account::Accounts;
+use super::answers::Answers;
 use super::breaker::Breaker;
 use super::budget::Budget;
 use super::lane::Queue;
@@ -75,6 +76,7 @@ pub(super) struct Shared {
     pub(super) accepting: AtomicBool,
     pub(super) connections: AtomicU64,
     pub(super) taking_in: Accepting,
+    pub(super) answers: Answers,
     pub(super) turned_away: TurnedAways,
     pub(super) started: Instant,
     pub(super) incarnation: u64,
@@ -129,6 +131,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         accepting: AtomicBool::new(false),
         connections: AtomicU64::new(0),
         taking_in: Accepting::default(),
+        answers: Answers::default(),
         turned_away: TurnedAways::default(),
         started: Instant::now(),
         incarnation,

@@ -77,6 +77,8 @@ mod tls_live;
 mod live_sessions;
 // stopping, and clients that leave
 mod live_stop;
+// no secret is logged; JSON lines
+mod logs;
 // what a service manager is told, and its unit file
 mod service;
 // sides over TLS, sockets and every address of a name

@@ -74,7 +74,7 @@ impl Tee {
         });
         let after = |mark: &str| {
             let rest = &line[line.find(mark).expect(mark) + mark.len()..];
-            rest.split([' ', ',']).next().unwrap().parse().expect("an address")
+            rest.split([' ', ',', '"']).next().unwrap().parse().expect("an address")
         };
         Tee { live: after("listening on "), admin: after("admin on "), child, lines, dir: Some(dir) }
     }
@@ -115,6 +115,12 @@ impl Tee {
     /// Everything that the tee has said, line by line.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
+    }
+    /// Waits for its end, and for its last line.
+    pub(crate) fn lines_at_the_end(mut self) -> Vec<String> {
+        assert!(self.wait().success());
+        until("the last line", || (Arc::strong_count(&self.lines) == 1).then_some(()));
+        self.lines()
     }
     /// What the tee has said.
     pub(crate) fn said(&self, what: &str) -> bool {
