@@ -95,7 +95,7 @@ fn main() {
     let [listen, primary, candidate, rest @ ..] = &arguments[..] else {
         return println!("floor: LISTEN PRIMARY CANDIDATE [THREADS]; nothing is measured here by itself");
     };
-    let threads = rest.first().and_then(|threads| threads.parse().ok()).unwrap_or(1);
+    let threads = rest.first().and_then(|threads| threads.parse().ok()).unwrap_or(1_usize);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let listener = tokio::net::TcpListener::bind(listen).await.expect("an address to listen on");

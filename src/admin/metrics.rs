@@ -4,7 +4,9 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BreakerState, Health, TurnedAway};
+use crate::mirror::{BOUNDS_US, BreakerState, CLASSES, FAILURES, Health, NotAccepted, SIDES, TurnedAway};
+use crate::store::LeftOut;
+use crate::sys;
 use axum::extract::State;
 use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +19,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     for record in control.store().signatures() {
         by_severity[record.facts.severity as usize] += 1;
     }
-    let text = text(&control.ledger(), &control.health(), &by_severity);
+    let text = text(&control.ledger(), &control.health(), &by_severity, control.store().left_out());
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
@@ -46,7 +48,7 @@ impl Page {
     }
 }
 
-fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
+fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: LeftOut) -> String {
     let counts = &ledger.counts;
     let mut page = Page(String::with_capacity(8 << 10));
     page.one("paritee_requests_received_total", "counter", "Requests received.", ledger.received());
@@ -72,13 +74,17 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     let severities = Severity::ALL.iter().zip(by_severity).map(|(severity, n)| (*severity, *n));
     page.many(("paritee_signatures", "gauge", "Kinds of mismatch known, by severity."), "severity", severities);
     page.one("paritee_in_flight", "gauge", "Exchanges admitted and not at an end.", health.in_flight);
+    page.one("paritee_queue_depth", "gauge", "Of these, not yet taken up by the shadow thread.", health.queued);
     page.one("paritee_in_flight_bytes", "gauge", "Bytes of their copies.", health.in_flight_bytes);
     page.one("paritee_connections", "gauge", "Client connections open.", health.connections);
     let reasons = TurnedAway::ALL.iter().zip(health.turned_away).map(|(reason, n)| (reason.as_str(), n));
     let help = "Client connections ended for what the client did, by reason.";
     page.many(("paritee_connections_turned_away_total", "counter", help), "reason", reasons);
+    clients(&mut page, health);
+    answers(&mut page, health);
     sessions(&mut page, health);
     ids(&mut page, health);
+    operations(&mut page, health);
     if let Some(pairs) = &health.pairs {
         let help = "What became of mirrored exchanges as evidence of noise.";
         page.many(("paritee_secondary_total", "counter", help), "outcome", pairs.iter().copied());
@@ -89,13 +95,9 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.many(("paritee_breaker", "gauge", "The candidate's breaker: 1 at its state."), "state", states);
     back_off(&mut page, health);
     let help = "The largest lag of a live thread in the last 10 to 20 s.";
-    page.one("paritee_live_lag_microseconds", "gauge", help, health.lag.worst_us);
+    page.one("paritee_live_lag_seconds", "gauge", help, seconds(health.lag.worst_us));
     page.one("paritee_live_threads_late", "gauge", "Live threads too late to mirror.", health.lag.late);
-    page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
-    let failing = u8::from(health.store_failing.is_some());
-    page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
-    let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
-    page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
+    store(&mut page, ledger, health, left_out);
     page.one("paritee_uptime_seconds", "gauge", "Since the start.", health.uptime_s);
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
@@ -113,9 +115,77 @@ fn back_off(page: &mut Page, health: &Health) {
     let help =
         "How near control windows are to showing that the primary is slower with the mirror: at 1 the share halves.";
     page.one("paritee_control_evidence", "gauge", help, figures.evidence);
-    let medians = [("with", u64::from(figures.with_us)), ("without", u64::from(figures.without_us))];
-    let help = "Median time to the head of the primary's answer, beside control requests and of them.";
-    page.many(("paritee_primary_latency_microseconds", "gauge", help), "mirror", medians);
+    let name = "paritee_primary_latency_seconds";
+    page.head(name, "gauge", "Median time to the head of the primary's answer, beside control requests and of them.");
+    for (mirror, us) in [("with", figures.with_us), ("without", figures.without_us)] {
+        let _ = writeln!(page.0, "{name}{{mirror=\"{mirror}\"}} {}", seconds(us.into()));
+    }
+}
+
+/// How many clients there may be, what kept others waiting, and the descriptors behind it.
+fn clients(page: &mut Page, health: &Health) {
+    let taking_in = &health.taking_in;
+    page.one("paritee_connections_limit", "gauge", "Client connections served at once; more wait.", taking_in.limit);
+    let help = "Times that a live thread had no place for another client.";
+    page.one("paritee_connections_waited_total", "counter", help, taking_in.waits);
+    let reasons = NotAccepted::ALL.iter().zip(taking_in.failed).map(|(reason, n)| (reason.as_str(), n));
+    page.many(("paritee_accept_errors_total", "counter", "Connections not taken in, by reason."), "reason", reasons);
+    page.one("paritee_descriptors_limit", "gauge", "Descriptors that may be open.", sys::descriptor_limit());
+    if let Some(open) = sys::open_descriptors() {
+        page.one("paritee_descriptors_open", "gauge", "Descriptors open.", open);
+    }
+}
+
+/// What the sides answered, how fast, and what they did not.
+fn answers(page: &mut Page, health: &Health) {
+    let sides = || SIDES.iter().zip(&health.answers);
+    page.head("paritee_answers_total", "counter", "Answers of judged exchanges, by side and class.");
+    for (side, counts) in sides() {
+        for (class, n) in CLASSES.iter().zip(counts.classes) {
+            let _ = writeln!(page.0, "paritee_answers_total{{side=\"{side}\",class=\"{class}\"}} {n}");
+        }
+    }
+    page.head(
+        "paritee_failures_total",
+        "counter",
+        "Requests of clients, and copies, that a side left unanswered, by kind.",
+    );
+    for (side, counts) in sides() {
+        for (kind, n) in FAILURES.iter().zip(counts.failures) {
+            let _ = writeln!(page.0, "paritee_failures_total{{side=\"{side}\",kind=\"{}\"}} {n}", kind.as_str());
+        }
+    }
+    let name = "paritee_answer_duration_seconds";
+    page.head(name, "histogram", "From the request to the last byte of the answer, of judged exchanges, by side.");
+    for (side, counts) in sides() {
+        let mut below = 0;
+        for (bound, n) in BOUNDS_US.iter().zip(counts.times) {
+            below += n;
+            let _ = writeln!(page.0, "{name}_bucket{{side=\"{side}\",le=\"{}\"}} {below}", seconds(*bound));
+        }
+        let count: u64 = counts.times.iter().sum();
+        let _ = writeln!(page.0, "{name}_bucket{{side=\"{side}\",le=\"+Inf\"}} {count}");
+        let _ = writeln!(page.0, "{name}_sum{{side=\"{side}\"}} {}", seconds(counts.total_us));
+        let _ = writeln!(page.0, "{name}_count{{side=\"{side}\"}} {count}");
+    }
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+/// What is durable, what waits, and what found no place.
+fn store(page: &mut Page, ledger: &Ledger, health: &Health, left_out: LeftOut) {
+    page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
+    page.one("paritee_store_waiting_batches", "gauge", "Batches taken and not durable yet.", health.store_waiting);
+    let failing = u8::from(health.store_failing.is_some());
+    page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
+    let LeftOut { signatures, exemplars, cells, pairs } = left_out;
+    let kept_out = [("signatures", signatures), ("exemplars", exemplars), ("cells", cells), ("pairs", pairs)];
+    let help = "What the bounds of the store's tables kept out since it began.";
+    page.many(("paritee_store_left_out_total", "counter", help), "what", kept_out);
+    let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
+    page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
 }
 
 /// What is done so that the candidate knows the clients' sessions; nothing where none are kept.
@@ -131,6 +201,15 @@ fn sessions(page: &mut Page, health: &Health) {
     ];
     let help = "What became of sessions at the candidate.";
     page.many(("paritee_session_outcomes_total", "counter", help), "outcome", outcomes);
+}
+
+/// Operations that share a path; nothing where no route is split.
+fn operations(page: &mut Page, health: &Health) {
+    let Some(counts) = health.operations else { return };
+    page.one("paritee_operations", "gauge", "Operations told apart by split_by.", counts.known);
+    let help = "Exchanges counted to the operation (other), by reason.";
+    let reasons = [("unfit", counts.unfit), ("full", counts.full)];
+    page.many(("paritee_operations_other_total", "counter", help), "reason", reasons);
 }
 
 /// Ids that map one to one over a session or the run; nothing where no rule asks for it.
@@ -150,50 +229,4 @@ fn ids(page: &mut Page, health: &Health) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mirror::{BackOffFigures, LagFigures, PairOutcome};
-
-    #[test]
-    fn every_line_reads_and_every_reason_is_there() {
-        let mut ledger = Ledger::default();
-        ledger.counts.count_not_mirrored(NotMirrored::Rate);
-        ledger.in_flight = 2;
-        let health = Health {
-            accepting: true,
-            draining: false,
-            candidate: true,
-            mirroring: true,
-            breaker: BreakerState::Open,
-            back_off: Some(BackOffFigures { share: 0.25, evidence: 0.125, ..BackOffFigures::default() }),
-            lag: LagFigures { worst_us: 70_000, late: 1 },
-            in_flight: 2,
-            in_flight_bytes: 10,
-            connections: 1,
-            turned_away: [0, 0, 0, 0, 3, 0],
-            uptime_s: 5,
-            sessions: Some(Default::default()),
-            ids: Some(Default::default()),
-            pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
-            store_failing: None,
-        };
-        let text = text(&ledger, &health, &[1, 0, 0, 0]);
-        assert!(text.contains("paritee_not_mirrored_total{reason=\"rate\"} 1\n"));
-        assert!(text.contains("paritee_requests_received_total 3\n"));
-        assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
-        assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
-        assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
-        assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
-        assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
-        assert!(text.contains("paritee_back_off_share 0.25\n"));
-        assert!(text.contains("paritee_primary_latency_microseconds{mirror=\"without\"} 0\n"));
-        assert!(text.contains("paritee_live_lag_microseconds 70000\n"));
-        for reason in NotMirrored::ALL {
-            assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));
-        }
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let (name, value) = line.rsplit_once(' ').unwrap();
-            assert!(name.starts_with("paritee_") && value.parse::<f64>().is_ok(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let (route, method, target) = route(args.route.as_deref(), config.as_ref())?;
     let (rules, context) = match &config {
         Some(config) => {
-            let declared = config.routes.by_name(&route.name);
+            let declared = config.routes.by_name(Route::declared_of(&route.name));
             let rules = declared.map_or_else(|| config.general_rules.clone(), |at| config.routes.get(at).rules.clone());
             (rules, config.context.clone())
         }
@@ -117,6 +117,14 @@ fn route(text: Option<&str>, config: Option<&Config>) -> Result<(Route, Method, 
     let (host, path) = rest.split_at(slash);
     let (host, target) = ((!host.is_empty()).then_some(host), path.to_owned());
     let Some(config) = config else { return Ok((Route::declared(text), method, target)) };
+    // A route as `report` names it: its operation behind it.
+    if let Some((declared, operation)) = text.split_once('#')
+        && let Some(found) = config.routes.by_name(declared)
+        && config.routes.get(found).split_by.is_some()
+    {
+        let target = target.split('#').next().unwrap_or(&target).to_owned();
+        return Ok((config.routes.get(found).route.operation(operation), method, target));
+    }
     let found: Option<RouteIndex> = config
         .routes
         .by_name(text)

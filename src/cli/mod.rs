@@ -6,6 +6,7 @@ mod diff;
 mod exit;
 mod failure;
 mod ledger;
+mod log;
 mod message;
 mod out;
 mod report;

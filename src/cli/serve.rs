@@ -1,20 +1,19 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
+use super::log::{self, say};
 use crate::config::{self, Config, Flags, Upstream};
 use crate::mirror::{self, Control};
 use crate::redact::{RedactOptions, Redactor};
 use crate::store::{Opened, Options, StoreError, StoreHandle};
-use crate::{admin, judge, proxy, sys};
+use crate::sys::{self, Service};
+use crate::{admin, judge, proxy};
 use anyhow::Context as _;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// What is under way may be answered within this after a stop was asked for …
 const DRAIN_LIVE: Duration = Duration::from_secs(10);
@@ -24,6 +23,8 @@ const DRAIN_SHADOW: Duration = Duration::from_secs(3);
 const CLOSE_STORE: Duration = Duration::from_millis(1_500);
 /// Live threads end by themselves; this is for their last steps.
 const GRACE: Duration = Duration::from_millis(300);
+/// Fewer descriptors are told of.
+const ENOUGH_DESCRIPTORS: u64 = 4_096;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +55,11 @@ pub(crate) struct Args {
 /// Runs `serve`.
 pub(crate) fn run(args: Args) -> Exit {
     sys::keep_freed_memory();
-    log_to_stderr();
+    let set = |name| std::env::var(name).ok();
+    if let Err(wrong) = log::start(set("PARITEE_LOG").as_deref(), set("PARITEE_LOG_FORMAT").as_deref()) {
+        say(&wrong);
+        return Exit::Usage;
+    }
     let flags = Flags {
         listen: args.listen,
         primary: args.primary,
@@ -78,31 +83,18 @@ pub(crate) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    match serve(Arc::new(config), key) {
+    let service = Arc::new(sys::Service::from_env());
+    match serve(Arc::new(config), key, &service) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
+            service.status(&format!("{error:#}"));
             Exit::CouldNotRun
         }
     }
 }
 
-/// What the rooms log goes to stderr as plain lines, with times of RFC 3339; `PARITEE_LOG` says how much (`info` where it is
-/// not set, or not a filter). Nothing above `debug` may name a path, a header or a body.
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).with_env_var("PARITEE_LOG");
-    let lines = tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_ansi(false);
-    // Only a second call in one process could fail, and the first one's lines go on.
-    let _ = lines.with_writer(std::io::stderr).try_init();
-}
-
-/// The tee's own lines go to stderr, without a log level, since they are for whoever started it.
-fn say(line: &str) {
-    // Nobody may be reading.
-    let _ = writeln!(anstream::stderr(), "paritee: {line}");
-}
-
-fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
+fn serve(config: Arc<Config>, key: [u8; 32], service: &Arc<Service>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
@@ -111,6 +103,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?;
     let admin_socket = config.admin.map(bind_admin).transpose()?;
     let incarnation = random()?;
+    service.status("opening the store");
     let (store, opened) = open_store(&config, incarnation)?;
     let (control, _shadow) = mirror::start(mirror::Setup {
         config: config.clone(),
@@ -133,9 +126,16 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         None => None,
     };
     tell(&config, address, admin_address);
+    tell_of_descriptors(sys::descriptor_limit(), control.health().taking_in.limit);
+    service.ready(&format!("serving {address}"));
     runtime.block_on(async {
+        if let Some(within) = service.watchdog() {
+            let service = service.clone();
+            tokio::spawn(proxy::watch(proxy.heartbeats(), within, move || service.alive()));
+        }
         signals.until_stop(&control).await;
         say("stopping: what is under way is answered first");
+        service.stopping(DRAIN_LIVE + GRACE + DRAIN_SHADOW + CLOSE_STORE);
         proxy.drain(DRAIN_LIVE + GRACE).await;
         if !control.drain(DRAIN_SHADOW).await {
             say("the shadow side did not end in time: what it still held is not judged");
@@ -231,4 +231,14 @@ fn tell(config: &Config, address: SocketAddr, admin: Option<SocketAddr>) {
     let primary = told(&config.primary);
     say(&format!("listening on {address}{over} (primary {primary}, candidate {candidate}{secondary}), {admin}"));
     config.warnings.iter().for_each(|warning| say(warning));
+}
+
+/// Says what too low a limit of descriptors means; nothing where it is high enough.
+fn tell_of_descriptors(limit: u64, clients: u64) {
+    if limit < ENOUGH_DESCRIPTORS {
+        say(&format!(
+            "only {limit} descriptors may be open: at most {clients} clients are served at once, and more wait until one \
+             leaves; raise it with LimitNOFILE= in the unit, or with ulimit -Hn before the start"
+        ));
+    }
 }

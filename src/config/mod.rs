@@ -18,6 +18,7 @@ mod session;
 mod side;
 mod source;
 mod spelling;
+mod split;
 mod tls;
 mod trust;
 
@@ -25,6 +26,7 @@ pub use crate::evidence::StoreBodies;
 pub use error::{ConfigError, Place, Told};
 pub use load::{load, secret_key};
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
+pub use split::SplitBy;
 
 use crate::judge::Context;
 use crate::principal::Classifier;

@@ -7,8 +7,8 @@ use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
 use super::tls;
 use super::trust::Roots;
-use super::{Config, Flags, Upstream};
-use super::{address, rule, sections, session, side};
+use super::{Config, Flags, Redact, Upstream};
+use super::{address, rule, sections, session, side, split};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
 use std::net::SocketAddr;
@@ -67,7 +67,8 @@ pub(super) fn resolve(
     let tls =
         raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
-    let (routes, general_rules) = routes(&source, &raw, around.today, &mut warnings)?;
+    let redact = sections::redact(&source, &raw.redact, around.base)?;
+    let (routes, general_rules) = routes(&source, &raw, &redact, around.today, &mut warnings)?;
     if candidate.is_none()
         && let Some(owned) =
             raw.route.iter().find_map(|route| route.owner.as_ref().filter(|o| o.get_ref() == "candidate"))
@@ -76,7 +77,6 @@ pub(super) fn resolve(
             .error(owned.span(), "this route belongs to the candidate, and there is none")
             .allowing("[upstreams.candidate] url, or owner = \"primary\""));
     }
-    let redact = sections::redact(&source, &raw.redact, around.base)?;
     let store = sections::store(&source, &raw.store, flags.store.as_deref(), around.base)?;
     sections::check_key_outside_store(&source, &raw.redact, &redact, &store)?;
     if redact.key_file.is_none() {
@@ -201,6 +201,7 @@ fn workers(
 fn routes(
     source: &Source<'_>,
     raw: &RawConfig,
+    redact: &Redact,
     today: i64,
     warnings: &mut Vec<String>,
 ) -> Result<(RouteTable, Arc<crate::rules::RuleSet>), ConfigError> {
@@ -227,6 +228,7 @@ fn routes(
             mirror: sections::mirror_word(source, route)?,
             owned_by_candidate: sections::owner_word(source, route)?,
             establishes: false,
+            split_by: split::split_by(source, route, redact)?,
             rules,
         };
         let span = route.pattern.span();

@@ -1,5 +1,6 @@
 //! Declared routes: which one a request belongs to.
 
+use super::SplitBy;
 use crate::exchange::Route;
 use crate::rules::RuleSet;
 use http::Method;
@@ -24,6 +25,8 @@ pub struct RouteConfig {
     pub owned_by_candidate: bool,
     /// Named by `[mirror.session] establish`: a log-in, mirrored by that line.
     pub establishes: bool,
+    /// Tells the operations apart that share this route's path.
+    pub split_by: Option<SplitBy>,
     /// General rules and its own, compiled.
     pub rules: Arc<RuleSet>,
 }
@@ -166,8 +169,8 @@ mod tests {
         let pattern = Pattern::parse(text).unwrap();
         let route = Route::declared(pattern.name());
         let rules = Arc::new(RuleSet::default());
-        let (role, mirror, owned_by_candidate, establishes) = (None, None, false, false);
-        table.add(&pattern, RouteConfig { route, role, mirror, owned_by_candidate, establishes, rules })
+        let (role, mirror, owned_by_candidate, establishes, split_by) = (None, None, false, false, None);
+        table.add(&pattern, RouteConfig { route, role, mirror, owned_by_candidate, establishes, split_by, rules })
     }
 
     #[test]

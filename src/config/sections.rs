@@ -22,7 +22,6 @@ pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<Stri
         ("[[gate]]", !raw.gate.is_empty()),
         ("[[role]] depends_on", raw.role.iter().any(|role| !role.depends_on.is_empty())),
         ("[[route.branch]]", raw.route.iter().any(|route| !route.branch.is_empty())),
-        ("[[route]] split_by", raw.route.iter().any(|route| route.split_by.is_some())),
     ];
     for (what, _) in said.into_iter().filter(|(_, present)| *present) {
         warnings.push(format!("{what} is read but has no effect in this version"));

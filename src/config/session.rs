@@ -87,6 +87,7 @@ pub(super) fn establish(
             mirror: None,
             owned_by_candidate: false,
             establishes: true,
+            split_by: None,
             rules: general.clone(),
         };
         table.add(&pattern, config).map_err(|refused| match refused {

@@ -1,4 +1,5 @@
-//! A route's name: `METHOD /template/{id}` in OpenAPI spelling.
+//! A route's name: `METHOD /template/{id}` in OpenAPI spelling; of one operation of several on a path:
+//! `POST /graphql#GetReview`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,14 @@ impl Route {
     /// A route guessed from a request's path.
     pub fn inferred(name: impl Into<Arc<str>>) -> Route {
         Route { name: name.into(), inferred: true }
+    }
+    /// One operation of this route. No path template holds a `#`, so whose operation it is can always be told.
+    pub fn operation(&self, operation: &str) -> Route {
+        Route { name: format!("{}#{operation}", self.name).into(), inferred: self.inferred }
+    }
+    /// The declared route of a name: the name itself, or what stands before its operation.
+    pub fn declared_of(name: &str) -> &str {
+        name.split_once('#').map_or(name, |(declared, _)| declared)
     }
 }
 

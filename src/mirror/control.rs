@@ -1,9 +1,12 @@
 //! What the faces may see and do of a running mirror: the live ledger, the switch, the health facts.
 
+use super::accepting::{AcceptCounts, Accepting};
+use super::answers::AnswerCounts;
 use super::back_off::BackOffFigures;
 use super::lag::LagFigures;
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
+use super::operation::OperationCounts;
 use super::secondary::{PairOutcome, PairTally};
 use super::session::SessionCounts;
 use super::shadow::Command;
@@ -65,8 +68,14 @@ pub struct Health {
     pub in_flight: u64,
     /// Bytes of their copies.
     pub in_flight_bytes: u64,
+    /// Of these, handed over and not yet taken up by the shadow thread.
+    pub queued: u64,
+    /// What the sides answered, in the order of [`super::SIDES`].
+    pub answers: [AnswerCounts; 2],
     /// Client connections open.
     pub connections: u64,
+    /// How many of these there may be, and what kept others waiting.
+    pub taking_in: AcceptCounts,
     /// Client connections ended for what the client did, by reason.
     pub turned_away: [u64; TurnedAway::ALL.len()],
     /// Seconds since the start.
@@ -75,8 +84,12 @@ pub struct Health {
     pub sessions: Option<SessionCounts>,
     /// What has been done about ids over sessions and the run; `None` where no rule asks for it.
     pub ids: Option<IdCounts>,
+    /// What has been done about operations that share a path; `None` where no route is split.
+    pub operations: Option<OperationCounts>,
     /// What became of exchanges as evidence of noise; `None` without a secondary.
     pub pairs: Option<Vec<(PairOutcome, u64)>>,
+    /// Batches that the store has taken and not made durable yet.
+    pub store_waiting: u64,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
@@ -160,15 +173,20 @@ impl Control {
             lag: shared.lags.figures(),
             in_flight: shared.accounts.cut().in_flight,
             in_flight_bytes: shared.budget.in_use().1 as u64,
+            queued: self.queue.waiting(),
+            answers: shared.answers.counts(),
             connections: shared.connections.load(Relaxed),
+            taking_in: shared.taking_in.counts(),
             turned_away: shared.turned_away.counts(),
             uptime_s: shared.started.elapsed().as_secs(),
             sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
             ids: shared.naming.as_ref().map(Naming::counts),
+            operations: shared.operations.as_ref().map(|tally| tally.counts()),
             pairs: shared
                 .pairs
                 .as_ref()
                 .map(|tally: &PairTally| PairOutcome::ALL.iter().copied().zip(tally.counts()).collect()),
+            store_waiting: shared.store.waiting(),
             store_failing: shared.store.failing(),
         }
     }
@@ -184,6 +202,10 @@ impl Control {
     /// The live threads accept connections from now on, or no longer.
     pub fn set_accepting(&self, accepting: bool) {
         self.shared.accepting.store(accepting, Relaxed);
+    }
+    /// How client connections are taken in, for whoever does.
+    pub fn taking_in(&self) -> &Accepting {
+        &self.shared.taking_in
     }
     /// A stop was asked for: nothing new is mirrored.
     pub fn set_draining(&self) {

@@ -48,7 +48,7 @@ fn template(method: &Method, path: &str) -> String {
     let mut name = String::with_capacity(method.as_str().len() + path.len() + 8);
     name.push_str(method.as_str());
     name.push(' ');
-    for (position, segment) in path.trim_start_matches('/').split('/').enumerate() {
+    for (position, segment) in path.strip_prefix('/').unwrap_or(path).split('/').enumerate() {
         name.push('/');
         if position == SEGMENTS {
             name.push_str("{rest}");
@@ -62,18 +62,24 @@ fn template(method: &Method, path: &str) -> String {
 fn class(segment: &str) -> Option<&'static str> {
     let bytes = segment.as_bytes();
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
-    if !bytes.is_empty() && digits == bytes.len() {
+    let unsigned = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    if !unsigned.is_empty() && digits == unsigned.len() {
         return Some("{int}");
     }
     let hyphens = bytes.iter().filter(|b| **b == b'-').count();
-    if bytes.len() == 36 && hyphens == 4 && bytes.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-') {
+    let in_place = [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-'));
+    if bytes.len() == 36 && hyphens == 4 && in_place && bytes.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-') {
         return Some("{uuid}");
     }
-    // A word that is not a name somebody gave to a resource: long, with digits among letters, escaped, or of many parts.
+    // A word that is not a name somebody gave to a resource: long, with digits among letters, a number with an ending
+    // (`7.png`), escaped, or of many parts.
     let odd = bytes.iter().any(|b| *b == b'%' || *b >= 0x80 || matches!(b, b'@' | b':' | b'=' | b'+' | b'~'));
+    let numbered = segment
+        .split_once('.')
+        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
     // `v1` and `oauth2` are names.
     let digits_inside = digits >= 2 && bytes.len() > 3;
-    (odd || digits_inside || hyphens >= 2 || bytes.len() > 40).then_some("{slug}")
+    (odd || numbered || digits_inside || hyphens >= 2 || bytes.len() > 40).then_some("{slug}")
 }
 
 #[cfg(test)]
@@ -88,6 +94,25 @@ mod tests {
         assert_eq!(route("/u/2f1c6d7e-0000-4000-8000-aaaaaaaaaaaa"), "GET /u/{uuid}");
         assert_eq!(route("/reviewer/ann@example.org"), "GET /reviewer/{slug}");
         assert_eq!(route("/"), "GET /");
+        for (path, template) in [
+            ("/page/-3", "/page/{int}"),
+            ("/img/7.png", "/img/{slug}"),
+            ("/img/logo.png", "/img/logo.png"),
+            ("/oauth2/v1/me", "/oauth2/v1/me"),
+            ("/a/-", "/a/-"),
+            ("/a/.x1", "/a/.x1"),
+            ("/F/2F1C6D7E-0000-4000-8000-AAAAAAAAAAAA/x", "/F/{uuid}/x"),
+            ("/F/2f1c6d7e0000-4000-8000-aaaa-aaaaaaaa/x", "/F/{slug}/x"),
+            ("/h/2f1c6d7e000040008000aaaaaaaaaaaa", "/h/{slug}"),
+            ("/q/%C3%A9", "/q/{slug}"),
+            ("/s;jsessionid=ab", "/{slug}"),
+            ("//a", "//a"),
+            ("/a//b", "/a//b"),
+        ] {
+            assert_eq!(route(path), format!("GET {template}"), "{path}");
+        }
+        let long = route(&"/x".repeat(40));
+        assert_eq!(long, format!("GET {}/{{rest}}", "/x".repeat(SEGMENTS)));
     }
 
     #[test]
@@ -102,5 +127,12 @@ mod tests {
         assert_eq!(names.len(), TEMPLATES + 1);
         assert!(names.contains("GET (other)"));
         assert_eq!(inferred.route(&Method::GET, "/a").to_string(), "GET /a", "what was known stays known");
+        // Methods are words from outside too.
+        let odd = |n: u32| Method::from_bytes(format!("M{n}").as_bytes()).unwrap();
+        let others: std::collections::HashSet<String> =
+            (0..1_000).map(|n| inferred.route(&odd(n), "/z").to_string()).collect();
+        assert_eq!(others.len(), OTHERS, "15 beside GET, and ANY");
+        assert!(others.contains("ANY (other)"));
+        assert!(inferred.route(&Method::GET, "/z").inferred);
     }
 }

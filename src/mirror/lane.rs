@@ -1,6 +1,7 @@
 //! One live thread's way to the shadow side: admission, counters, and a hand-over in batches that never waits.
 
 use super::Markers;
+use super::accepting::Accepting;
 use super::account::Account;
 use super::admission::{self, Facts};
 use super::ask::marker_expiry_s;
@@ -12,7 +13,7 @@ use super::shared::{Shared, now_ms};
 use super::turned::TurnedAway;
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
-use crate::exchange::{Answer, Client, Request};
+use crate::exchange::{Answer, Client, FailureKind, Request};
 use crate::upstream::Hop;
 use http::{HeaderMap, Method};
 use std::cell::{Cell, RefCell};
@@ -72,6 +73,10 @@ impl Queue {
         let (sender, receiver) = mpsc::channel(QUEUED);
         let waiting = Arc::new(AtomicUsize::new(0));
         (Queue { sender, waiting: waiting.clone() }, Jobs { receiver, waiting })
+    }
+    /// Exchanges that wait for the shadow thread.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Relaxed) as u64
     }
     fn offer(&self, batch: Batch) -> Result<(), Batch> {
         let count = batch.len();
@@ -239,6 +244,14 @@ impl Lane {
     /// One less.
     pub fn connection_closed(&self) {
         self.shared.connections.fetch_sub(1, Relaxed);
+    }
+    /// Counts a client's request that this side did not answer.
+    pub fn unanswered(&self, side: &str, kind: FailureKind) {
+        self.shared.answers.unanswered(side, kind);
+    }
+    /// How client connections are taken in.
+    pub fn taking_in(&self) -> &Accepting {
+        &self.shared.taking_in
     }
     /// Counts a client connection that is ended for what the client did.
     pub fn turned_away(&self, reason: TurnedAway) {

@@ -5,12 +5,13 @@ use super::back_off::Watching;
 use super::closing::Closing;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
+use super::operation::Operations;
 use super::secondary::{self, Beside, Secondary};
 use super::session::Passport;
 use super::shared::{Judge, Shared};
 use crate::config::{RouteIndex, Upstream};
 use crate::evidence::{NotJudged, Ownership, Session};
-use crate::exchange::{Answer, Client, Exchange, Provenance, Route};
+use crate::exchange::{Answer, Client, Exchange, Provenance, Request, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
 use crate::redact::Redactor;
@@ -28,7 +29,14 @@ use tokio::time::Instant;
 /// A batch stays open this long.
 const OPEN_FOR: Duration = Duration::from_millis(50);
 /// Shadow requests on their way at once, whatever the budget; what is more waits.
-const ASKED_AT_ONCE: usize = 256;
+const ASKED_AT_ONCE: u64 = 256;
+/// Fewer where descriptors are few: one in so many. A candidate that cannot be reached for want of them would look broken.
+const DESCRIPTORS_FOR_EACH: u64 = 8;
+
+/// Shadow requests to one side on their way at once, where so many descriptors may be open.
+pub fn asked_at_once(descriptors: u64) -> u64 {
+    (descriptors / DESCRIPTORS_FOR_EACH).clamp(1, ASKED_AT_ONCE)
+}
 /// Commands that wait.
 const COMMANDS: usize = 16;
 /// Between two looks of a drain.
@@ -91,14 +99,16 @@ pub(super) struct Shadow {
     inferred: RefCell<Inferred>,
     /// Where control requests are compared.
     watching: Option<RefCell<Watching>>,
+    operations: RefCell<Operations>,
     backlog: RefCell<VecDeque<Box<Job>>>,
     /// Exchanges that a task is busy with.
     asking: Cell<usize>,
-    /// Tasks that ask, at most [`ASKED_AT_ONCE`]; they stay, since starting one costs more than waking it.
+    /// Tasks that ask, at most `at_once`; they stay, since starting one costs more than waking it.
     askers: Cell<usize>,
     /// Of these, those that wait and have not been called yet.
     resting: Cell<usize>,
     called: Notify,
+    at_once: usize,
     /// What is left has been counted.
     ended: Cell<bool>,
 }
@@ -114,6 +124,7 @@ impl Shadow {
             account: shared.accounts.open(),
             watching: Watching::new(shared.back_off.clone()).map(RefCell::new),
             closing: RefCell::new(Closing::new(shared.clone(), ownership)),
+            operations: RefCell::new(Operations::new(shared.operations.clone().unwrap_or_default())),
             shared,
             judge,
             redactor,
@@ -125,6 +136,7 @@ impl Shadow {
             askers: Cell::new(0),
             resting: Cell::new(0),
             called: Notify::new(),
+            at_once: asked_at_once(crate::sys::raise_descriptor_limit()) as usize,
             ended: Cell::new(false),
         })
     }
@@ -202,7 +214,7 @@ impl Shadow {
                 self.resting.set(self.resting.get() - 1);
                 // Whoever rested last: what it needs is still in the cache.
                 self.called.notify_last();
-            } else if self.askers.get() < ASKED_AT_ONCE {
+            } else if self.askers.get() < self.at_once {
                 tokio::task::spawn_local(self.clone().ask_on(Counted::new(self, |shadow| &shadow.askers)));
             } else {
                 break;
@@ -271,10 +283,7 @@ impl Shadow {
         let config = &self.shared.config;
         let Job { received_at_ms, request, hop, route: place, primary, to_head_us, client, permit, .. } = *job;
         let rules = self.rules(place);
-        let route: Route = match place {
-            Some(index) => config.routes.get(index).route.clone(),
-            None => self.inferred.borrow_mut().route(&request.method, request.path()),
-        };
+        let route = self.route(place, &request);
         if let (Some(watching), Some(us)) = (&self.watching, to_head_us) {
             watching.borrow_mut().mirrored(place.map(|index| index.0), &route.name, us);
         }
@@ -296,7 +305,10 @@ impl Shadow {
         exchange.provenance = self.provenance(&exchange, place);
         let judgement = match exchange.client {
             Client::Left => Judgement::undecided(Verdict::Inconclusive(Inconclusive::ClientLeft)),
-            Client::Served => (self.judge)(&exchange, rules, &config.context),
+            Client::Served => {
+                self.shared.answers.note(&exchange);
+                (self.judge)(&exchange, rules, &config.context)
+            }
         };
         let mut closing = self.closing.borrow_mut();
         let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
@@ -318,13 +330,22 @@ impl Shadow {
             closing.close();
         }
     }
+    /// The declared route, or that of the operation where several share it; else one that is guessed.
+    fn route(&self, place: Option<RouteIndex>, request: &Request) -> Route {
+        let Some(index) = place else { return self.inferred.borrow_mut().route(&request.method, request.path()) };
+        let declared = self.shared.config.routes.get(index);
+        match &declared.split_by {
+            None => declared.route.clone(),
+            Some(by) => self.operations.borrow_mut().route(index, (&declared.route, by), request, &self.redactor),
+        }
+    }
     /// The rules of a declared route, or those of every other.
     pub(super) fn rules(&self, place: Option<RouteIndex>) -> &RuleSet {
         let config = &self.shared.config;
         place.map_or(&config.general_rules, |index| &config.routes.get(index).rules)
     }
     /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
-    fn caller(&self, request: &crate::exchange::Request, passport: &Passport) -> Caller {
+    fn caller(&self, request: &Request, passport: &Passport) -> Caller {
         let classifier = &self.shared.config.classifier;
         if classifier.is_empty() {
             // No token need be read.

@@ -1,12 +1,15 @@
 //! What every thread of a tee shares, and how its shadow side is started.
 
+use super::accepting::Accepting;
 use super::account::Accounts;
+use super::answers::Answers;
 use super::back_off::BackOff;
 use super::breaker::Breaker;
 use super::budget::Budget;
 use super::lag::Lags;
 use super::lane::Queue;
 use super::naming::Naming;
+use super::operation;
 use super::returns::Returns;
 use super::secondary::PairTally;
 use super::session::Sessions;
@@ -70,12 +73,16 @@ pub(super) struct Shared {
     pub(super) sessions: Option<Sessions>,
     /// Clients by name, where some rule's ids map one to one over more than a document.
     pub(super) naming: Option<Naming>,
+    /// What has been done about operations that share a path, where some route is split.
+    pub(super) operations: Option<Arc<operation::Tally>>,
     /// What became of the secondary's answers, where there is one.
     pub(super) pairs: Option<PairTally>,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
     pub(super) connections: AtomicU64,
+    pub(super) taking_in: Accepting,
+    pub(super) answers: Answers,
     pub(super) turned_away: TurnedAways,
     pub(super) started: Instant,
     pub(super) incarnation: u64,
@@ -115,6 +122,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         returns: Returns::new(incarnation),
         sessions,
         naming: Naming::new(&config, &key),
+        operations: config.routes.iter().any(|route| route.split_by.is_some()).then(Arc::default),
         pairs: config.secondary.as_ref().map(|_| PairTally::default()),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
@@ -131,6 +139,8 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         draining: AtomicBool::new(false),
         accepting: AtomicBool::new(false),
         connections: AtomicU64::new(0),
+        taking_in: Accepting::default(),
+        answers: Answers::default(),
         turned_away: TurnedAways::default(),
         started: Instant::now(),
         incarnation,

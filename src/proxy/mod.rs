@@ -8,9 +8,11 @@ mod forward;
 mod from_client;
 mod guard;
 mod heads;
+mod heartbeat;
 mod http2;
 mod listen;
 mod pending;
+mod places;
 mod relay;
 mod serve;
 mod tls;
@@ -19,5 +21,6 @@ mod upload;
 mod worker;
 mod writes;
 
+pub use heartbeat::{Heartbeats, watch};
 pub use listen::{Listeners, bind};
 pub use worker::{Proxy, start};

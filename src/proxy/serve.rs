@@ -92,7 +92,7 @@ pub(super) async fn serve(
         Err(Unanswered::Failed(failure)) => match upload.and_then(|upload| upload.client_fault()) {
             // Dropped, the exchange says that the client broke it off.
             Some(fault) => client_failed(fault),
-            None => failed(pending, failure, live.name),
+            None => failed(worker, pending, failure, live.name),
         },
         Ok((response, lease)) => answered(worker, live, response, lease, upload, pending, &inbound, upgrade),
     }
@@ -254,7 +254,7 @@ fn client_failed(fault: ClientFault) -> Response<ToClient> {
 }
 
 /// No answer: the client gets the tee's own, which says whose answer is missing.
-fn failed(pending: Option<Pending>, failure: Failure, side: &str) -> Response<ToClient> {
+fn failed(worker: &Worker, pending: Option<Pending>, failure: Failure, side: &str) -> Response<ToClient> {
     let (status, why) = match failure.kind {
         FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "did not answer in time"),
         FailureKind::Connect => (StatusCode::BAD_GATEWAY, "cannot be reached"),
@@ -264,6 +264,7 @@ fn failed(pending: Option<Pending>, failure: Failure, side: &str) -> Response<To
             (StatusCode::BAD_GATEWAY, "gave an answer that cannot be passed on")
         }
     };
+    worker.lane.unanswered(side, failure.kind);
     tracing::debug!(kind = failure.kind.as_str(), message = failure.message, side, "no answer");
     pending.into_iter().for_each(|pending| pending.failed(failure.clone()));
     own(status, &format!("the {side} {why}"), false)
@@ -283,12 +284,12 @@ fn answered(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return match upgrade {
             Some(client) => tunnel::join(client, response),
-            None => failed(pending, protocol("switched protocols without being asked"), live.name),
+            None => failed(worker, pending, protocol("switched protocols without being asked"), live.name),
         };
     }
     let (mut parts, incoming) = response.into_parts();
     if !is_plain(&parts.headers) && !incoming.is_end_stream() {
-        return failed(pending, protocol("answered in a transfer coding other than chunked"), live.name);
+        return failed(worker, pending, protocol("answered in a transfer coding other than chunked"), live.name);
     }
     if inbound.is_clients() {
         let ticket = pending.as_mut().and_then(Pending::ticket);

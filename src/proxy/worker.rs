@@ -1,9 +1,10 @@
 //! A live thread: one runtime, one listener, its own pools.
 
+use super::heartbeat::Heartbeats;
 use super::listen::Listeners;
 use super::tls::Tls;
 use super::upload::ToSide;
-use super::{connection, http2};
+use super::{connection, http2, places};
 use crate::config::{Config, RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
 use crate::upstream::{Dialect, Pool, Reach};
@@ -19,12 +20,10 @@ use tokio::time::Instant;
 
 /// Bytes of a side connection's read buffer, and so of an answer's head.
 const BUFFER: usize = 256 << 10;
-/// Between two looks for idle connections.
+/// Between two looks for idle connections, and between two signs that the thread is turning.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// What a stopping thread waits between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Descriptors left for everything that is not a client's connection or the one behind it.
-const RESERVED_DESCRIPTORS: u64 = 192;
 
 /// A side that answers clients.
 pub(super) struct Live {
@@ -104,9 +103,14 @@ pub struct Proxy {
     control: Arc<Control>,
     stop: watch::Sender<bool>,
     ended: mpsc::Receiver<()>,
+    beats: Arc<Heartbeats>,
 }
 
 impl Proxy {
+    /// Whether its threads are turning, for [`super::watch`].
+    pub fn heartbeats(&self) -> Arc<Heartbeats> {
+        self.beats.clone()
+    }
     /// Stops accepting, lets what is under way be answered within `at_most`, and cuts the rest. True when nothing was cut.
     pub async fn drain(mut self, at_most: Duration) -> bool {
         self.control.set_draining();
@@ -122,12 +126,12 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
     let (stop, stopping) = watch::channel(false);
     let (alive, ended) = mpsc::channel(1);
     let threads = listeners.each.len();
-    let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
-    // Each client connection may have one behind it.
-    let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
-    let ways = Arc::new(Ways::new(control.config()));
+    let connections = places::for_each_thread(crate::sys::raise_descriptor_limit(), threads, control.config());
+    control.taking_in().set_limit((connections * threads) as u64);
+    let (ways, beats) = (Arc::new(Ways::new(control.config())), Heartbeats::new(threads));
     for (number, listener) in listeners.each.into_iter().enumerate() {
         let (control, stopping, alive, ways) = (control.clone(), stopping.clone(), alive.clone(), ways.clone());
+        let (beats, told) = (beats.clone(), stopping.clone());
         let runtime = Builder::new_current_thread();
         let thread = move || {
             let _alive = alive;
@@ -137,10 +141,17 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
                 Ok(runtime) => {
                     let lane = control.lane();
                     Lane::install(Some(lane.clone()));
-                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most));
+                    let beat = {
+                        let beats = beats.clone();
+                        move || beats.beat(number)
+                    };
+                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most, beat));
                     runtime.shutdown_background();
                     lane.flush();
                     Lane::install(None);
+                    if *told.borrow() {
+                        beats.ended(number);
+                    }
                 }
                 Err(error) => tracing::error!(%error, "no runtime for a live thread"),
             }
@@ -148,7 +159,7 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
         std::thread::Builder::new().name(format!("paritee-live-{number}")).spawn(thread)?;
     }
     control.set_accepting(true);
-    Ok(Proxy { control, stop, ended })
+    Ok(Proxy { control, stop, ended, beats })
 }
 
 async fn accept(
@@ -158,6 +169,7 @@ async fn accept(
     connections: usize,
     mut stop: watch::Receiver<bool>,
     drain_at_most: Duration,
+    beat: impl Fn() + 'static,
 ) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
@@ -166,7 +178,7 @@ async fn accept(
     let config = lane.config().clone();
     let free = Arc::new(Semaphore::new(connections));
     let worker = Worker::new(lane, &config, ways, free.clone());
-    sweep(&worker);
+    sweep(&worker, beat);
     tokio::task::spawn_local(worker.lane.lag_watch().run());
     let told = stop.clone();
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
@@ -181,7 +193,13 @@ async fn accept(
     loop {
         let next = async {
             // Over the limit, connections wait in the system's queue.
-            let permit = free.clone().acquire_owned().await.ok();
+            let permit = match free.clone().try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                Err(_) => {
+                    worker.lane.taking_in().full();
+                    free.clone().acquire_owned().await.ok()
+                }
+            };
             (listener.accept().await, permit)
         };
         tokio::select! {
@@ -190,7 +208,10 @@ async fn accept(
             (accepted, permit) = next => match accepted {
                 Ok((stream, peer)) => spawn(stream, peer, permit),
                 // Out of descriptors, or a connection that was gone before it was taken: neither is a reason to stop.
-                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                Err(error) => {
+                    worker.lane.taking_in().failed(&error);
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
             },
         }
     }
@@ -205,10 +226,12 @@ async fn accept(
     }
 }
 
-fn sweep(worker: &Rc<Worker>) {
+/// Closes what is idle, and shows that the thread is turning.
+fn sweep(worker: &Rc<Worker>, beat: impl Fn() + 'static) {
     let worker = Rc::downgrade(worker);
     tokio::task::spawn_local(async move {
         while let Some(worker) = worker.upgrade() {
+            beat();
             worker.primary.pool.sweep();
             worker.candidate.iter().for_each(|candidate| candidate.pool.sweep());
             drop(worker);

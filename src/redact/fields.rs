@@ -129,7 +129,7 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
 }
 
 /// Percent-decoded, `+` as a space; bytes that are no UTF-8 become one character each.
-fn decoded(text: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }

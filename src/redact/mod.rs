@@ -13,6 +13,7 @@ mod names;
 mod paths;
 mod shapes;
 
+pub(crate) use fields::decoded;
 pub use known::Known;
 
 use crate::document::json::token_name;

@@ -4,6 +4,7 @@
 
 use crate::compare::{Kind, Place, Severity};
 use crate::document::json::token_name;
+use crate::exchange::Route;
 use crate::store::SignatureRecord;
 
 /// Keys and what they take, for messages.
@@ -107,9 +108,10 @@ impl Term {
     fn keeps(&self, record: &SignatureRecord, now_ms: u64) -> bool {
         let facts = &record.facts;
         match self {
-            Term::Route(route) => {
-                facts.route == *route || facts.route.split_once(' ').is_some_and(|(_, path)| path == route)
-            }
+            // A declared route stands for all its operations.
+            Term::Route(route) => [facts.route.as_str(), Route::declared_of(&facts.route)]
+                .into_iter()
+                .any(|known| known == route || known.split_once(' ').is_some_and(|(_, path)| path == route)),
             Term::Severity(severity) => facts.severity == *severity,
             Term::Status(status) => record.status == *status,
             Term::Path(steps) => {
@@ -345,6 +347,20 @@ mod tests {
         {
             assert!(!keeps(left_out, &record), "{left_out}");
         }
+    }
+
+    #[test]
+    fn an_operation_is_asked_for_by_its_own_name_or_with_all_of_its_route() {
+        let mut record = record(Place::Body, "/a");
+        record.facts.route = "POST /graphql#GetReview".into();
+        for kept in ["POST /graphql#GetReview", "/graphql#GetReview", "POST /graphql", "/graphql"] {
+            assert!(keeps(&format!("route:\"{kept}\""), &record), "{kept}");
+        }
+        for left_out in ["POST /graphql#GetReviews", "/graphql#", "GetReview", "#GetReview"] {
+            assert!(!keeps(&format!("route:\"{left_out}\""), &record), "{left_out}");
+        }
+        record.facts.route = "POST /graphql".into();
+        assert!(!keeps("route:\"POST /graphql#GetReview\"", &record));
     }
 
     #[test]

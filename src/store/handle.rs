@@ -157,6 +157,11 @@ impl StoreHandle {
     pub fn left_out(&self) -> LeftOut {
         self.shared.index.left_out()
     }
+    /// Batches taken and not durable yet.
+    pub fn waiting(&self) -> u64 {
+        let desk = self.shared.desk.lock();
+        desk.offered.saturating_sub(desk.settled)
+    }
     /// The last error of the writer, where the store does not take writes at present.
     pub fn failing(&self) -> Option<String> {
         self.shared.desk.lock().failing.clone()

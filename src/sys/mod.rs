@@ -1,6 +1,16 @@
 //! The few system calls that the standard library has no word for. The only room where `unsafe` may stand.
 
+mod service;
+
+pub use service::Service;
+
 use std::io;
+
+/// Microseconds of the clock that a service manager orders reloads by (CLOCK_MONOTONIC).
+pub fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
 
 /// Sets the niceness of the calling thread alone.
 pub fn set_thread_nice(nice: i32) -> io::Result<()> {
@@ -18,6 +28,18 @@ pub fn raise_descriptor_limit() -> u64 {
     // A process that may not raise its limit goes on with what it has.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many descriptors this process may open.
+pub fn descriptor_limit() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many descriptors this process has open, where the system tells.
+pub fn open_descriptors() -> Option<u64> {
+    let listed = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    // One of them is that of the listing.
+    Some(listed.saturating_sub(1))
 }
 
 /// Tells the allocator to keep freed memory: copies are made on one thread and freed on another, and the heap would else be

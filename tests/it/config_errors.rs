@@ -112,6 +112,35 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: none, accepted, rejected",
     ),
     (
+        "operations told apart by nothing known",
+        "[[route]]\nmatch = \"POST /graphql\"\nsplit_by = \"jsn:$.operationName\"\n",
+        "paritee.toml:5:12: route[1].split_by: `jsn:$.operationName` does not say where the operation stands\n\
+         \u{20} |\n5 | split_by = \"jsn:$.operationName\"\n  |            ^^^^^^^^^^^^^^^^^^^^^\n\
+         \u{20} = did you mean `json`?\n\
+         \u{20} = allowed: \"json:$.operationName\", \"header:x-amz-target\", \"query:action\", \"grpc\"",
+    ),
+    (
+        "operations told apart by a path that does not read",
+        "[[route]]\nmatch = \"POST /graphql\"\nsplit_by = \"json:operationName\"\n",
+        "paritee.toml:5:18: route[1].split_by: a path begins with `$`\n\
+         \u{20} |\n5 | split_by = \"json:operationName\"\n  |                  ^\n\
+         \u{20} = allowed: a path to one place in the body (json:$.operationName, json:$.params['action'])",
+    ),
+    (
+        "operations told apart by many places",
+        "[[route]]\nmatch = \"POST /graphql\"\nsplit_by = \"json:$..method\"\n",
+        "paritee.toml:5:18: route[1].split_by: `$..method` does not name one place\n\
+         \u{20} |\n5 | split_by = \"json:$..method\"\n  |                  ^\n\
+         \u{20} = allowed: a path to one place in the body (json:$.operationName, json:$.params['action'])",
+    ),
+    (
+        "operations told apart by a secret",
+        "[redact]\nheaders = [\"x-who\"]\n[[route]]\nmatch = \"POST /rpc\"\nsplit_by = \"header:X-Who\"\n",
+        "paritee.toml:7:12: route[1].split_by: what stands at `X-Who` is a secret, and an operation's name is stored and shown\n\
+         \u{20} |\n7 | split_by = \"header:X-Who\"\n  |            ^^^^^^^^^^^^^^\n\
+         \u{20} = allowed: a place that holds a name, and that redaction leaves",
+    ),
+    (
         "ids of an unknown scope",
         "[[rule]]\nname = \"id\"\npath = \"$.id\"\nsame_id = { space = \"book\", scope = \"runs\" }\n",
         "paritee.toml:6:37: rule[1].same_id.scope: `runs` is not a scope\n\

@@ -86,10 +86,10 @@ fn the_tee_backs_off_from_a_primary_that_the_mirror_slows_down_and_comes_back() 
     assert!(tee.said("the primary is slower with the mirror"), "it is said");
     assert!(metric(&tee, "paritee_back_off_share") < 1.0);
     let (with, without) = (
-        metric(&tee, "paritee_primary_latency_microseconds{mirror=\"with\"}"),
-        metric(&tee, "paritee_primary_latency_microseconds{mirror=\"without\"}"),
+        metric(&tee, "paritee_primary_latency_seconds{mirror=\"with\"}"),
+        metric(&tee, "paritee_primary_latency_seconds{mirror=\"without\"}"),
     );
-    assert!(with > 1.1 * without, "the comparison shows it: {with} us against {without} us");
+    assert!(with > 1.1 * without, "the comparison shows it: {with} s against {without} s");
     database.slow.store(false, SeqCst);
     let back = load_until(&tee, 20, |_| metric(&tee, "paritee_back_off_share") >= 1.0);
     assert!(

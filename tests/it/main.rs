@@ -53,6 +53,8 @@ mod support;
 mod live_admission;
 // backing off from a primary that the mirror slows down
 mod live_back_off;
+// few descriptors: told, waited for, nobody refused
+mod live_descriptors;
 // no fault of the candidate reaches a client
 mod live_faults;
 // ids that map one to one over a session or a run
@@ -65,6 +67,8 @@ mod live_lag;
 mod live_markers;
 // a second copy of the monolith: noise is listed, hides nothing else, and disturbs nobody
 mod live_noise;
+// one path, many operations; templates guessed
+mod live_operations;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
 // HTTP/2 to clients: what is refused, in frames made by hand
@@ -77,6 +81,10 @@ mod tls_live;
 mod live_sessions;
 // stopping, and clients that leave
 mod live_stop;
+// no secret is logged; JSON lines
+mod logs;
+// what a service manager is told, and its unit file
+mod service;
 // sides over TLS, sockets and every address of a name
 mod live_reach;
 // sides that are asked over HTTP/2

@@ -184,8 +184,11 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<Option<HeaderMap>>, Wrong> {
 mod tests {
     use super::*;
 
-    /// The body of what comes in these pieces, and what is left behind it.
-    fn read(mut framing: Framing, pieces: &[&[u8]]) -> Result<(Vec<u8>, Option<HeaderMap>, Vec<u8>), Option<Wrong>> {
+    /// A body, its trailers, and what lies behind it.
+    type Whole = (Vec<u8>, Option<HeaderMap>, Vec<u8>);
+
+    /// The body of what comes in these pieces, and what is left behind it; no error where it is cut.
+    fn read(mut framing: Framing, pieces: &[&[u8]]) -> Result<Whole, Option<Wrong>> {
         let (mut buffer, mut body, mut pieces) = (BytesMut::new(), Vec::new(), pieces.iter());
         loop {
             match framing.next(&mut buffer)? {

@@ -39,19 +39,23 @@ impl Tee {
     }
     /// With this config, but for where it listens.
     pub(crate) fn with(port: u16, config: &str) -> Tee {
+        Tee::by(Command::new(env!("CARGO_BIN_EXE_paritee")), port, config)
+    }
+    /// The same, by a command that runs it with the arguments that follow.
+    pub(crate) fn by(command: Command, port: u16, config: &str) -> Tee {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("paritee.toml");
         let config = on_time(config);
         let text = format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}");
         std::fs::write(&file, text).unwrap();
-        Tee::spawn(&file, dir)
+        Tee::spawn(command, &file, dir)
     }
     /// Again, in the same directory.
     pub(crate) fn again(dir: tempfile::TempDir) -> Tee {
-        Tee::spawn(&dir.path().join("paritee.toml"), dir)
+        Tee::spawn(Command::new(env!("CARGO_BIN_EXE_paritee")), &dir.path().join("paritee.toml"), dir)
     }
-    fn spawn(config: &Path, dir: tempfile::TempDir) -> Tee {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_paritee"))
+    fn spawn(mut command: Command, config: &Path, dir: tempfile::TempDir) -> Tee {
+        let mut child = command
             .args(["serve", "--config"])
             .arg(config)
             .arg("--store")
@@ -71,7 +75,7 @@ impl Tee {
         });
         let after = |mark: &str| {
             let rest = &line[line.find(mark).expect(mark) + mark.len()..];
-            rest.split([' ', ',']).next().unwrap().parse().expect("an address")
+            rest.split([' ', ',', '"']).next().unwrap().parse().expect("an address")
         };
         Tee { live: after("listening on "), admin: after("admin on "), child, lines, dir: Some(dir) }
     }
@@ -108,6 +112,16 @@ impl Tee {
         self.signal("-TERM");
         assert!(self.wait().success());
         self.dir.take().unwrap()
+    }
+    /// Everything that the tee has said, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+    /// Waits for its end, and for its last line.
+    pub(crate) fn lines_at_the_end(mut self) -> Vec<String> {
+        assert!(self.wait().success());
+        until("the last line", || (Arc::strong_count(&self.lines) == 1).then_some(()));
+        self.lines()
     }
     /// What the tee has said.
     pub(crate) fn said(&self, what: &str) -> bool {
