@@ -2,6 +2,7 @@
 //! none is in the ledger.
 
 use parking_lot::Mutex;
+use rustix::io::Errno;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -32,9 +33,9 @@ impl NotAccepted {
         }
     }
     fn of(error: &io::Error) -> NotAccepted {
-        match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => NotAccepted::Descriptors,
-            Some(libc::ECONNABORTED | libc::ECONNRESET) => NotAccepted::Gone,
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => NotAccepted::Descriptors,
+            Some(Errno::CONNABORTED | Errno::CONNRESET) => NotAccepted::Gone,
             _ => NotAccepted::Other,
         }
     }
@@ -104,8 +105,8 @@ mod tests {
     #[test]
     fn what_was_in_the_way_is_counted_by_its_reason() {
         let accepting = Accepting::default();
-        for code in [libc::EMFILE, libc::ENFILE, libc::ECONNABORTED, libc::EPERM] {
-            accepting.failed(&io::Error::from_raw_os_error(code));
+        for code in [Errno::MFILE, Errno::NFILE, Errno::CONNABORTED, Errno::PERM] {
+            accepting.failed(&code.into());
         }
         accepting.full();
         accepting.set_limit(7);
