@@ -78,11 +78,11 @@ async fn serve(asker: Asker, primary: String, candidate: String, request: Reques
     };
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else { return failed() };
     let Ok(answer) = asker.request(aimed(&head, &body, &primary)).await else { return failed() };
-    let (told, kept) = oneshot::channel();
+    let (told, kept) = oneshot::channel::<Vec<Bytes>>();
     tokio::spawn(async move {
         let Ok(theirs) = asker.request(aimed(&head, &body, &candidate)).await else { return };
         let (Ok(theirs), Ok(kept)) = (theirs.into_body().collect().await, kept.await) else { return };
-        let equal = theirs.to_bytes() == kept.concat();
+        let equal = *theirs.to_bytes() == *kept.concat();
         if equal { &EQUAL } else { &DIFFERENT }.fetch_add(1, Relaxed);
     });
     answer.map(|incoming| http_body_util::Either::Left(Tap { incoming, kept: Vec::new(), told: Some(told) }))
