@@ -14,12 +14,12 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-type Tee = State<Arc<Shared>>;
+pub(super) type Tee = State<Arc<Shared>>;
 
 /// How long a report waits for what is on its way to the store.
 const SETTLE: Duration = Duration::from_secs(1);
 
-fn json<T: Serialize>(status: StatusCode, view: &T) -> Response {
+pub(super) fn json<T: Serialize>(status: StatusCode, view: &T) -> Response {
     match serde_json::to_vec(view) {
         Ok(body) => {
             (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
@@ -80,7 +80,12 @@ pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Res
     match shared.control.store().exemplars(record.id) {
         Ok(exemplars) => json(
             StatusCode::OK,
-            &build::show(record, &exemplars, &Sides::of(&shared.config), &shared.control.store().suppression()),
+            &build::show(
+                record,
+                &exemplars,
+                &Sides::of(&shared.control.config()),
+                &shared.control.store().suppression(),
+            ),
         ),
         Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     }
@@ -118,6 +123,10 @@ struct HealthView {
     in_flight_bytes: u64,
     connections: u64,
     uptime_s: u64,
+    /// The number of the config in force, from 1.
+    config: u64,
+    /// The last config that was read was not this one; `/api/reload` says why.
+    config_refused: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     store_failing: Option<String>,
 }
@@ -135,6 +144,8 @@ fn health(status: &'static str, health: Health) -> HealthView {
         in_flight_bytes: health.in_flight_bytes,
         connections: health.connections,
         uptime_s: health.uptime_s,
+        config: health.reloads.number,
+        config_refused: health.reloads.refusal.is_some(),
         store_failing: health.store_failing,
     }
 }

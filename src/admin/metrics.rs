@@ -4,7 +4,7 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BreakerState, Health, TurnedAway};
+use crate::mirror::{BreakerState, Health, ReloadState, TurnedAway};
 use axum::extract::State;
 use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -92,10 +92,21 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4]) -> String {
     page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
     let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
     page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
+    reloads(&mut page, &health.reloads);
     page.one("paritee_uptime_seconds", "gauge", "Since the start.", health.uptime_s);
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
     page.0
+}
+
+/// Reading the config again.
+fn reloads(page: &mut Page, reloads: &ReloadState) {
+    let outcomes = [("applied", reloads.applied), ("refused", reloads.refused)];
+    page.many(("paritee_config_reloads_total", "counter", "Configs read again, by outcome."), "outcome", outcomes);
+    let help = "When the config in force was read, seconds since the Unix epoch.";
+    page.one("paritee_config_last_reload_seconds", "gauge", help, reloads.in_force_since_ms / 1_000);
+    let refused = u8::from(reloads.refusal.is_some());
+    page.one("paritee_config_refused", "gauge", "1 when the last config that was read was refused.", refused);
 }
 
 /// What is done so that the candidate knows the clients' sessions; nothing where none are kept.
@@ -153,6 +164,7 @@ mod tests {
             sessions: Some(Default::default()),
             ids: Some(Default::default()),
             pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
+            reloads: ReloadState { refused: 2, ..ReloadState::default() },
             store_failing: None,
         };
         let text = text(&ledger, &health, &[1, 0, 0, 0]);
@@ -162,6 +174,7 @@ mod tests {
         assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
         assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
         assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
+        assert!(text.contains("paritee_config_reloads_total{outcome=\"refused\"} 2\n"));
         assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
         for reason in NotMirrored::ALL {
             assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));

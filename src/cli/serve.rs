@@ -1,9 +1,8 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
-use crate::config::{self, Config, Flags, Upstream};
+use crate::config::{self, Config, Flags, Given, Upstream};
 use crate::mirror::{self, Control};
-use crate::redact::{RedactOptions, Redactor};
 use crate::store::{Opened, Options, StoreError, StoreHandle};
 use crate::{admin, judge, proxy, sys};
 use anyhow::Context as _;
@@ -63,7 +62,8 @@ pub(crate) fn run(args: Args) -> Exit {
         store: args.store,
         workers: args.workers,
     };
-    let config = match config::load(args.config.as_deref(), &flags) {
+    let given = Given { file: args.config, flags };
+    let config = match given.load() {
         Ok(config) => config,
         Err(error) => {
             say(&error.to_string());
@@ -78,7 +78,7 @@ pub(crate) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    match serve(Arc::new(config), key) {
+    match serve(Arc::new(config), given, key) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
@@ -102,7 +102,7 @@ fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "paritee: {line}");
 }
 
-fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
+fn serve(config: Arc<Config>, given: Given, key: [u8; 32]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
@@ -118,7 +118,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
         base: opened.ledger,
         ownership: opened.ownership,
         key,
-        redactor: redactor(&config, key),
+        given,
         incarnation,
         judge: Arc::new(judge::judge),
     })
@@ -127,9 +127,7 @@ fn serve(config: Arc<Config>, key: [u8; 32]) -> anyhow::Result<()> {
     let admin_address = admin_socket.as_ref().and_then(|socket| socket.local_addr().ok());
     let proxy = proxy::start(listeners, control.clone(), DRAIN_LIVE).context("cannot start the live threads")?;
     let admin = match admin_socket {
-        Some(socket) => {
-            Some(admin::start(socket, control.clone(), config.clone()).context("cannot start the admin API")?)
-        }
+        Some(socket) => Some(admin::start(socket, control.clone()).context("cannot start the admin API")?),
         None => None,
     };
     tell(&config, address, admin_address);
@@ -155,6 +153,7 @@ struct Signals {
     interrupt: Signal,
     mirror_off: Signal,
     mirror_on: Signal,
+    reload: Signal,
 }
 
 impl Signals {
@@ -164,12 +163,18 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             mirror_off: signal(SignalKind::user_defined1())?,
             mirror_on: signal(SignalKind::user_defined2())?,
+            reload: signal(SignalKind::hangup())?,
         })
     }
-    /// Works the mirror's switch until a stop is asked for.
+    /// Works the mirror's switch, and reads the config again, until a stop is asked for.
     async fn until_stop(mut self, control: &Control) {
         loop {
             let on = tokio::select! {
+                _ = self.reload.recv() => {
+                    // Said in the log, whoever asked for it.
+                    let _ = control.reload();
+                    continue;
+                }
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.mirror_off.recv() => false,
@@ -192,11 +197,6 @@ fn random() -> anyhow::Result<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no randomness: {error}"))?;
     Ok(u64::from_ne_bytes(bytes))
-}
-
-fn redactor(config: &Config, key: [u8; 32]) -> Redactor {
-    let redact = config.redact.clone();
-    Redactor::new(RedactOptions { headers: redact.headers, paths: redact.paths, shapes: redact.shapes }, key)
 }
 
 fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened), StoreError> {

@@ -5,6 +5,7 @@
 mod address;
 mod error;
 mod files;
+mod fixed;
 mod load;
 mod raw;
 mod raw_rule;
@@ -22,7 +23,7 @@ mod trust;
 
 pub use crate::evidence::StoreBodies;
 pub use error::{ConfigError, Place, Told};
-pub use load::{load, secret_key};
+pub use load::{Given, load, secret_key};
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 
 use crate::judge::Context;
@@ -106,6 +107,18 @@ impl Upstream {
             Endpoint::Unix(path) if base_path.is_empty() => format!("unix:{}", path.display()),
             Endpoint::Unix(path) => format!("unix:{}:{base_path}", path.display()),
         }
+    }
+    /// True where a connection that was made for the one serves the other. Never over TLS: the certificates may have been
+    /// changed in their files.
+    pub fn shares_connections(&self, other: &Upstream) -> bool {
+        let same_place = match (&self.endpoint, &other.endpoint) {
+            (Endpoint::Tcp { host, port, tls: None }, Endpoint::Tcp { host: theirs, port: at, tls: None }) => {
+                (host, port) == (theirs, at)
+            }
+            (Endpoint::Unix(path), Endpoint::Unix(other)) => path == other,
+            _ => false,
+        };
+        same_place && (self.http2, self.connect_timeout) == (other.http2, other.connect_timeout)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::breaker::Pass;
 use super::budget::Permit;
+use super::in_force::InForce;
 use super::sample::sampled;
 use super::shared::Shared;
 use crate::config::RouteConfig;
 use crate::evidence::NotMirrored;
 use http::{HeaderMap, Method};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What one exchange takes beside the bytes of its bodies and heads.
@@ -39,9 +41,9 @@ impl Facts<'_> {
 }
 
 /// The permit, or the first reason against it.
-pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMirrored> {
-    let mirror = &shared.config.mirror;
-    refused_by_kind(shared, facts).map_or(Ok(()), Err)?;
+pub(super) fn admit(shared: &Shared, force: &Arc<InForce>, facts: &Facts<'_>) -> Result<Permit, NotMirrored> {
+    let mirror = &force.config.mirror;
+    refused_by_kind(shared, force, facts).map_or(Ok(()), Err)?;
     if facts.body_length.is_some_and(|length| length > mirror.max_body as u64) {
         return Err(NotMirrored::Body);
     }
@@ -50,22 +52,22 @@ pub(super) fn admit(shared: &Shared, facts: &Facts<'_>) -> Result<Permit, NotMir
     if !in_anyway && !sampled(mirror.basis_points, &mirror.key, facts.headers, facts.peer) {
         return Err(NotMirrored::Percent);
     }
-    let pass = shared.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
+    let pass = force.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
     let heads: usize = facts.headers.values().map(|value| value.len()).sum();
     let body = facts.body_length.unwrap_or(0) as usize;
-    let permit = shared.budget.admit(OVERHEAD + heads + body, pass == Pass::Probe)?;
-    match &shared.limiter {
+    let permit = force.permit(OVERHEAD + heads + body, pass == Pass::Probe)?;
+    match &force.limiter {
         Some(limiter) if limiter.check().is_err() => Err(NotMirrored::Rate),
         _ => Ok(permit),
     }
 }
 
 /// What kind of request is not mirrored, whatever the load.
-fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
+fn refused_by_kind(shared: &Shared, force: &InForce, facts: &Facts<'_>) -> Option<NotMirrored> {
     let allowed = match facts.route.and_then(|route| route.mirror) {
         _ if facts.establishes() => true,
         Some(allowed) => allowed,
-        None => shared.config.mirror.methods.contains(facts.method),
+        None => force.config.mirror.methods.contains(facts.method),
     };
     let never = facts.route.is_some_and(|route| route.mirror == Some(false));
     let refusals = [
@@ -74,7 +76,7 @@ fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
         (facts.upgrade, NotMirrored::Upgrade),
         (!shared.mirroring.load(Relaxed), NotMirrored::Off),
         (shared.draining.load(Relaxed), NotMirrored::Draining),
-        (shared.config.candidate.is_none(), NotMirrored::NoCandidate),
+        (force.config.candidate.is_none(), NotMirrored::NoCandidate),
         (!never && !allowed, NotMirrored::Method),
         (never, NotMirrored::Route),
     ];

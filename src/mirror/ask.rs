@@ -3,7 +3,7 @@
 use super::lane::Job;
 use super::session::Passport;
 use super::shared::Shared;
-use crate::config::Upstream;
+use crate::config::{Config, Upstream};
 use crate::evidence::NotJudged;
 use crate::exchange::{Answer, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response};
 use crate::upstream::{
@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -75,16 +76,20 @@ pub(super) struct NoRoom;
 pub(super) struct Leg {
     pub(super) upstream: Upstream,
     pub(super) pool: Rc<Pool<CopyBody>>,
+    max_body: usize,
     /// What a client of HTTP/1.0 that names no host has asked for.
     default_host: Option<HeaderValue>,
 }
 
 impl Leg {
-    /// Without connections yet; `primary` is whom the clients asked.
-    pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream) -> Leg {
-        let dialect = Dialect { preserve_case: false, buffer: BUFFER };
-        let pool = Pool::new(Reach::new(side, &upstream), dialect);
-        Leg { upstream, pool, default_host: HeaderValue::from_str(&primary.authority).ok() }
+    /// To a side of this config, by this way; the connections of the leg before it serve on where they went the same way.
+    pub(super) fn new(upstream: &Upstream, config: &Config, way: &Arc<Reach>, before: Option<&Leg>) -> Leg {
+        let same = before.map(|before| &before.pool).filter(|pool| Arc::ptr_eq(pool.reach(), way));
+        let pool =
+            same.cloned().unwrap_or_else(|| Pool::new(way.clone(), Dialect { preserve_case: false, buffer: BUFFER }));
+        // Whom the clients asked.
+        let default_host = HeaderValue::from_str(&config.primary.authority).ok();
+        Leg { upstream: upstream.clone(), pool, max_body: config.mirror.max_body, default_host }
     }
     /// Asks the candidate. An answer that would take the copies over their bounds is not judged.
     pub(super) async fn ask(
@@ -94,7 +99,8 @@ impl Leg {
         id: ExchangeId,
         passport: &Passport,
     ) -> Result<Answer, NotJudged> {
-        let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
+        let patience =
+            if job.permit.is_probe() { job.permit.force().breaker.probe_timeout() } else { self.upstream.timeout };
         let expiry_s = marker_expiry_s(patience);
         let Job { request: asked, hop, permit, .. } = job;
         let request = || {
@@ -121,7 +127,7 @@ impl Leg {
         let outcome = match self.send(request, patience, safe).await {
             Err(failure) => Outcome::Failed(failure),
             Ok((response, lease)) => {
-                let capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
+                let capture = Capture::new(self.max_body, shared.digest_seed());
                 body(capture, charge, response, lease, patience, start + patience * WHOLE).await?
             }
         };

@@ -2,7 +2,8 @@
 
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
-use super::secondary::{PairOutcome, PairTally};
+use super::reload::ReloadState;
+use super::secondary::PairOutcome;
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
@@ -71,13 +72,15 @@ pub struct Health {
     pub ids: Option<IdCounts>,
     /// What became of exchanges as evidence of noise; `None` without a secondary.
     pub pairs: Option<Vec<(PairOutcome, u64)>>,
+    /// What has become of reading the config again.
+    pub reloads: ReloadState,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
 
 /// The client's end of a running mirror: shared by admin and serve, all methods take `&self`.
 pub struct Control {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     queue: Queue,
     commands: mpsc::Sender<Command>,
 }
@@ -86,9 +89,9 @@ impl Control {
     pub(super) fn new(shared: Arc<Shared>, queue: Queue, commands: mpsc::Sender<Command>) -> Control {
         Control { shared, queue, commands }
     }
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.shared.config
+    /// The configuration that is in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.shared.force().config.clone()
     }
     /// The account of this moment: a consistent cut over all threads, on top of what the store held at the start.
     pub fn ledger(&self) -> Ledger {
@@ -144,23 +147,26 @@ impl Control {
     /// Facts for health checks and metrics.
     pub fn health(&self) -> Health {
         let shared = &self.shared;
+        let force = shared.force();
         Health {
             accepting: shared.accepting.load(Relaxed),
             draining: shared.draining.load(Relaxed),
-            candidate: shared.config.candidate.is_some(),
+            candidate: force.config.candidate.is_some(),
             mirroring: shared.mirroring.load(Relaxed),
-            breaker: shared.breaker.state(),
+            breaker: force.breaker.state(),
             in_flight: shared.accounts.cut().in_flight,
-            in_flight_bytes: shared.budget.in_use().1 as u64,
+            in_flight_bytes: force.in_use.now().1 as u64,
             connections: shared.connections.load(Relaxed),
             turned_away: shared.turned_away.counts(),
             uptime_s: shared.started.elapsed().as_secs(),
-            sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
-            ids: shared.naming.as_ref().map(Naming::counts),
-            pairs: shared
-                .pairs
+            sessions: force.sessions.as_ref().map(|sessions| sessions.counts()),
+            ids: force.naming.as_ref().map(Naming::counts),
+            pairs: force
+                .config
+                .secondary
                 .as_ref()
-                .map(|tally: &PairTally| PairOutcome::ALL.iter().copied().zip(tally.counts()).collect()),
+                .map(|_| PairOutcome::ALL.iter().copied().zip(shared.pairs.counts()).collect()),
+            reloads: shared.reloads.state(),
             store_failing: shared.store.failing(),
         }
     }

@@ -1,19 +1,19 @@
 //! The shadow thread: asks the candidate, judges, folds, closes batches. Nothing on a live thread waits for it.
 
-use super::ask::{Leg, not_asked};
+use super::ask::not_asked;
 use super::closing::Closing;
+use super::in_force::InForce;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
-use super::secondary::{self, Beside, Secondary};
+use super::regime::{Regime, Regimes};
+use super::secondary::{self, Beside};
 use super::session::Passport;
 use super::shared::{Judge, Shared};
-use crate::config::{RouteIndex, Upstream};
-use crate::evidence::{NotJudged, Ownership, Session};
+use crate::config::Upstream;
+use crate::evidence::{NotJudged, Session};
 use crate::exchange::{Answer, Client, Exchange, Provenance, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
 use crate::principal::{Caller, Claims, Credential};
-use crate::redact::Redactor;
-use crate::rules::RuleSet;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -60,18 +60,16 @@ pub(super) fn spawn(
     shared: Arc<Shared>,
     jobs: Jobs,
     judge: Judge,
-    redactor: Redactor,
-    ownership: Ownership,
 ) -> std::io::Result<(ShadowThread, mpsc::Sender<Command>)> {
     let (sender, commands) = mpsc::channel(COMMANDS);
     let runtime = Builder::new_current_thread();
-    let nice = shared.config.mirror.shadow_nice;
+    let nice = shared.force().config.mirror.shadow_nice;
     let body = move || {
         // Without the right to it, the thread runs at the live threads' priority.
         let _ = crate::sys::set_thread_nice(nice);
         let mut runtime = runtime;
         match runtime.enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge, redactor, ownership).run(jobs, commands)),
+            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge).run(jobs, commands)),
             Err(error) => tracing::error!(%error, "no shadow runtime: nothing is mirrored"),
         }
     };
@@ -82,9 +80,9 @@ pub(super) fn spawn(
 pub(super) struct Shadow {
     pub(super) shared: Arc<Shared>,
     pub(super) judge: Judge,
-    pub(super) redactor: Redactor,
-    candidate: Option<Leg>,
-    pub(super) secondary: Option<Rc<Secondary>>,
+    regimes: Regimes,
+    /// The number of the config that the shadow thread knows to be in force.
+    known: Cell<u64>,
     pub(super) closing: RefCell<Closing>,
     account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
@@ -95,18 +93,15 @@ pub(super) struct Shadow {
 }
 
 impl Shadow {
-    fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
-        let config = &shared.config;
-        let candidate = config.candidate.clone().map(|upstream| Leg::new("candidate", upstream, &config.primary));
-        let secondary = config.secondary.clone().map(|upstream| Secondary::new(upstream, config));
+    fn new(shared: Arc<Shared>, judge: Judge) -> Rc<Shadow> {
+        let force = shared.force();
         Rc::new(Shadow {
             account: shared.accounts.open(),
-            closing: RefCell::new(Closing::new(shared.clone(), ownership)),
+            closing: RefCell::new(Closing::new(shared.clone())),
+            regimes: Regimes::new(&force),
+            known: Cell::new(force.number),
             shared,
             judge,
-            redactor,
-            candidate,
-            secondary,
             inferred: RefCell::default(),
             backlog: RefCell::default(),
             asking: Cell::new(0),
@@ -144,10 +139,14 @@ impl Shadow {
     }
     fn tick(&self) {
         self.closing.borrow_mut().close();
-        if let Some(candidate) = &self.candidate {
-            candidate.pool.sweep();
+        let force = self.shared.force();
+        if self.known.replace(force.number) != force.number {
+            self.regimes.of(&force);
+            self.closing.borrow_mut().count_pairs(force.config.secondary.is_some());
         }
-        self.secondary.iter().for_each(|secondary| secondary.sweep());
+        drop(force);
+        self.regimes.sweep();
+        self.shared.let_go();
     }
     /// Offers until the store has taken everything; whoever waits for it has a deadline.
     async fn close_for_sure(&self) {
@@ -191,59 +190,63 @@ impl Shadow {
         }
     }
     async fn serve(self: &Rc<Self>, mut job: Box<Job>, mut ending: Ending<'_>) {
-        let Some(candidate) = &self.candidate else { return };
+        let regime = self.regimes.of(job.permit.force());
+        let Some(candidate) = &regime.candidate else { return };
+        let force = &regime.force;
         let id = self.shared.exchange_id();
         let mut passport = Passport::plain(&job.request, job.primary.outcome.status());
         let mut beside = None;
         let answer = if job.client == Client::Left {
-            secondary::begin(self, &job, id);
+            secondary::begin(self, &regime, &job, id);
             // Half a request must not be sent, and half an answer cannot be compared.
             not_asked("the client left")
         } else if !self.shared.mirroring.load(Relaxed) {
             return;
         } else {
             let probe = job.permit.is_probe();
-            if let Some(sessions) = &self.shared.sessions {
+            if let Some(sessions) = &force.sessions {
                 passport = sessions.passport(&self.shared, candidate, &job).await;
             }
-            beside = secondary::begin(self, &job, id);
+            beside = secondary::begin(self, &regime, &job, id);
             if beside.as_ref().is_some_and(|beside| beside.is_first) {
                 tokio::task::yield_now().await;
             }
             let (request, now) = (&job.request, std::time::Instant::now());
-            let under_way = self.shared.returns.under_way(job.route, &request.method, &request.target, now);
+            let route = job.route.map(|index| &force.config.routes.get(index).route.name);
+            let under_way = self.shared.returns.under_way(route, &request.method, &request.target, now);
             let answer = match candidate.ask(&self.shared, &mut job, id, &passport).await {
                 Ok(answer) => answer,
                 Err(reason) => return ending.not_judged(reason),
             };
             drop(under_way);
             let answered = answer.outcome.response().is_some();
-            self.shared.breaker.report(probe, answered, std::time::Instant::now());
+            force.breaker.report(probe, answered, std::time::Instant::now());
             job.permit.asked();
-            if let Some(sessions) = &self.shared.sessions {
+            if let Some(sessions) = &force.sessions {
                 sessions.candidate_answered(&mut job, &answer);
             }
             answer
         };
-        self.judge(job, candidate, id, answer, &passport, (ending, beside));
+        self.judge(job, &regime, &candidate.upstream, (id, answer), &passport, (ending, beside));
     }
     fn judge(
         &self,
         job: Box<Job>,
-        candidate: &Leg,
-        id: crate::exchange::ExchangeId,
-        answer: Answer,
+        regime: &Regime,
+        candidate: &Upstream,
+        (id, answer): (crate::exchange::ExchangeId, Answer),
         passport: &Passport,
         (ending, beside): (Ending<'_>, Option<Beside>),
     ) {
-        let config = &self.shared.config;
+        let force = &*regime.force;
+        let config = &force.config;
         let Job { received_at_ms, request, hop, route: place, primary, client, permit, .. } = *job;
-        let rules = self.rules(place);
+        let rules = force.rules(place);
         let route: Route = match place {
             Some(index) => config.routes.get(index).route.clone(),
             None => self.inferred.borrow_mut().route(&request.method, request.path()),
         };
-        let Caller { class: principal, subject } = self.caller(&request, passport);
+        let Caller { class: principal, subject } = caller(force, &request, passport);
         let mut exchange = Exchange {
             id,
             received_at_ms,
@@ -258,24 +261,24 @@ impl Shadow {
             client,
             candidate_session: passport.session,
         };
-        exchange.provenance = self.provenance(&exchange, place);
+        exchange.provenance = self.provenance(force, &exchange);
         let judgement = match exchange.client {
             Client::Left => Judgement::undecided(Verdict::Inconclusive(Inconclusive::ClientLeft)),
             Client::Served => (self.judge)(&exchange, rules, &config.context),
         };
         let mut closing = self.closing.borrow_mut();
-        let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
+        let versions = (build(&config.primary, &exchange.primary), build(candidate, &exchange.candidate));
         let bodies = config.redact.store_bodies;
         // The judge knows no sessions; whoever holds its claims against one another has to.
-        let naming = self.shared.naming.as_ref().filter(|_| rules.claims_ids());
+        let naming = force.naming.as_ref().filter(|_| rules.claims_ids());
         let name = naming.map(|naming| naming.name(&exchange.request.headers, hop.peer));
         let session = Session { name, requests: &[] };
-        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, session);
+        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &force.redactor, bodies, session);
         naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));
         ending.judged(judgement.verdict);
         drop(permit);
         if let Some(beside) = beside {
-            let found = closing.fold.found(&exchange.route.name, &judgement, &self.redactor);
+            let found = closing.fold.found(&exchange.route.name, &judgement, &force.redactor);
             let candidate_build = versions.1.map(str::to_owned);
             beside.judged(exchange, place, candidate_build, found);
         }
@@ -283,34 +286,14 @@ impl Shadow {
             closing.close();
         }
     }
-    /// The rules of a declared route, or those of every other.
-    pub(super) fn rules(&self, place: Option<RouteIndex>) -> &RuleSet {
-        let config = &self.shared.config;
-        place.map_or(&config.general_rules, |index| &config.routes.get(index).rules)
-    }
-    /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
-    fn caller(&self, request: &crate::exchange::Request, passport: &Passport) -> Caller {
-        let classifier = &self.shared.config.classifier;
-        if classifier.is_empty() {
-            // No token need be read.
-            return classifier.classify(passport.credential, None);
-        }
-        let own = Claims::of_request(&request.headers);
-        let credential = match passport.credential {
-            // A token in a cookie alone.
-            Credential::None if own.is_some() => Credential::Accepted,
-            credential => credential,
-        };
-        classifier.classify(credential, own.as_ref().or(passport.claims.as_deref()))
-    }
     /// Who wrote the candidate's answer: an echo of this exchange, or the monolith's own build in it.
-    fn provenance(&self, exchange: &Exchange, place: Option<RouteIndex>) -> Provenance {
+    fn provenance(&self, force: &InForce, exchange: &Exchange) -> Provenance {
         let Some(answer) = exchange.candidate.outcome.response() else {
             return Provenance::Own;
         };
         let echoed = self.shared.markers.is_echo_of(&answer.headers, exchange.id);
         let same_build = || {
-            let name = self.shared.config.primary.version_header.as_ref()?;
+            let name = force.config.primary.version_header.as_ref()?;
             let primary = exchange.primary.outcome.response()?.headers.get(name)?;
             Some(answer.headers.get_all(name).iter().any(|value| value == primary))
         };
@@ -321,9 +304,26 @@ impl Shadow {
             return Provenance::Own;
         }
         // It came past the tee, or through it without its marker.
-        self.shared.returns.passed_on(place, std::time::Instant::now());
+        let route = Some(&exchange.route).filter(|route| !route.inferred).map(|route| &route.name);
+        self.shared.returns.passed_on(route, std::time::Instant::now());
         Provenance::Proxied
     }
+}
+
+/// Who asks: by a token that the client sends, else by the candidate's credential for its session.
+fn caller(force: &InForce, request: &crate::exchange::Request, passport: &Passport) -> Caller {
+    let classifier = &force.config.classifier;
+    if classifier.is_empty() {
+        // No token need be read.
+        return classifier.classify(passport.credential, None);
+    }
+    let own = Claims::of_request(&request.headers);
+    let credential = match passport.credential {
+        // A token in a cookie alone.
+        Credential::None if own.is_some() => Credential::Accepted,
+        credential => credential,
+    };
+    classifier.classify(credential, own.as_ref().or(passport.claims.as_deref()))
 }
 
 /// One of the tasks that ask; counted until it ends, however it ends.

@@ -1,24 +1,21 @@
 //! What every thread of a tee shares, and how its shadow side is started.
 
 use super::account::Accounts;
-use super::breaker::Breaker;
-use super::budget::Budget;
+use super::in_force::InForce;
 use super::lane::Queue;
-use super::naming::Naming;
+use super::reload::Reloads;
 use super::returns::Returns;
 use super::secondary::PairTally;
-use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
 use super::turned::TurnedAways;
 use super::{Control, Markers};
-use crate::config::Config;
+use crate::config::{Config, Given};
 use crate::evidence::{Ledger, Ownership, request_key};
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{Context, Judgement};
-use crate::redact::Redactor;
 use crate::rules::RuleSet;
 use crate::store::StoreHandle;
-use governor::DefaultDirectRateLimiter;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -30,16 +27,16 @@ pub type Judge = Arc<dyn Fn(&Exchange, &RuleSet, &Context) -> Judgement + Send +
 pub struct Setup {
     /// The configuration.
     pub config: Arc<Config>,
+    /// What it was made from, to be read again.
+    pub given: Given,
     /// The store.
     pub store: StoreHandle,
     /// What the store held when it was opened.
     pub base: Ledger,
     /// Who served the routes when it was last written.
     pub ownership: Ownership,
-    /// Signs the markers.
+    /// Signs the markers and the tokens of redaction.
     pub key: [u8; 32],
-    /// What may be stored, and how.
-    pub redactor: Redactor,
     /// Random for each start; names this instance in the hop marker too.
     pub incarnation: u64,
     /// The judge.
@@ -48,24 +45,25 @@ pub struct Setup {
 
 /// What every thread shares.
 pub(super) struct Shared {
-    pub(super) config: Arc<Config>,
+    /// What is in force; whoever serves a request keeps a copy, and looks at the number alone.
+    force: RwLock<Arc<InForce>>,
+    number: AtomicU64,
+    /// What was in force before and still has exchanges under way, so that no live thread is the one to take it apart.
+    before: Mutex<Vec<Arc<InForce>>>,
+    pub(super) given: Given,
+    pub(super) key: [u8; 32],
+    pub(super) reloads: Reloads,
+    pub(super) owners: Mutex<Owners>,
     pub(super) markers: Markers,
     /// Under it cells name distinct requests.
     pub(super) request_key: [u8; 32],
     pub(super) store: StoreHandle,
     pub(super) base: Ledger,
     pub(super) accounts: Accounts,
-    pub(super) breaker: Arc<Breaker>,
-    pub(super) budget: Arc<Budget>,
-    pub(super) limiter: Option<DefaultDirectRateLimiter>,
     /// Shadow requests that come back unmarked.
     pub(super) returns: Returns,
-    /// The candidate's sessions, where the config says how it gets to know them.
-    pub(super) sessions: Option<Sessions>,
-    /// Clients by name, where some rule's ids map one to one over more than a document.
-    pub(super) naming: Option<Naming>,
-    /// What became of the secondary's answers, where there is one.
-    pub(super) pairs: Option<PairTally>,
+    /// What became of the secondary's answers.
+    pub(super) pairs: PairTally,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -76,7 +74,35 @@ pub(super) struct Shared {
     ids: AtomicU64,
 }
 
+/// Who serves the routes to clients.
+pub(super) struct Owners {
+    known: Ownership,
+    /// Changes that no batch has told the store yet.
+    pub(super) untold: Ownership,
+}
+
 impl Shared {
+    /// What is in force now.
+    pub(super) fn force(&self) -> Arc<InForce> {
+        self.force.read().clone()
+    }
+    /// True while nothing else has come in force.
+    pub(super) fn is_in_force(&self, force: &InForce) -> bool {
+        self.number.load(Relaxed) == force.number
+    }
+    /// From now on this is in force.
+    pub(super) fn put_in_force(&self, next: Arc<InForce>) {
+        self.owners.lock().change(&next);
+        let mut force = self.force.write();
+        self.number.store(next.number, Relaxed);
+        let was = std::mem::replace(&mut *force, next);
+        drop(force);
+        self.before.lock().push(was);
+    }
+    /// Lets go of what was in force before, where nothing is under way under it any more.
+    pub(super) fn let_go(&self) {
+        self.before.lock().retain(|force| Arc::strong_count(force) > 1);
+    }
     /// A new exchange's name.
     pub(super) fn exchange_id(&self) -> ExchangeId {
         let n = self.ids.fetch_add(1, Relaxed);
@@ -93,31 +119,36 @@ pub(super) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+impl Owners {
+    /// Notes who serves the routes under this config.
+    fn change(&mut self, force: &InForce) {
+        let changes = self.known.changes(force.owned(), now_ms());
+        self.known.merge(&changes);
+        self.untold.merge(&changes);
+    }
+}
+
 /// Starts the shadow thread.
 pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
-    let Setup { config, store, base, ownership, key, redactor, incarnation, judge } = setup;
-    let breaker = Arc::new(Breaker::new(config.mirror.breaker.clone()));
-    let mirror = &config.mirror;
-    let budget = Arc::new(Budget::new(mirror.max_in_flight, mirror.max_in_flight_bytes, breaker.clone()));
-    let limiter = mirror.rate.map(|rate| {
-        let quota = governor::Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        governor::RateLimiter::direct(quota)
-    });
-    let sessions = config.mirror.session.clone().map(|session| Sessions::new(session, &key));
+    let Setup { config, given, store, base, ownership, key, incarnation, judge } = setup;
+    let force = Arc::new(InForce::new(config, &key, None));
+    let mut owners = Owners { known: ownership, untold: Ownership::default() };
+    owners.change(&force);
     let shared = Arc::new(Shared {
         returns: Returns::new(incarnation),
-        sessions,
-        naming: Naming::new(&config, &key),
-        pairs: config.secondary.as_ref().map(|_| PairTally::default()),
+        pairs: PairTally::default(),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
-        config,
+        number: AtomicU64::new(force.number),
+        force: RwLock::new(force),
+        before: Mutex::default(),
+        given,
+        key,
+        reloads: Reloads::new(now_ms()),
+        owners: Mutex::new(owners),
         store,
         base,
         accounts: Accounts::default(),
-        breaker,
-        budget,
-        limiter,
         mirroring: AtomicBool::new(true),
         draining: AtomicBool::new(false),
         accepting: AtomicBool::new(false),
@@ -128,9 +159,6 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         ids: AtomicU64::new(0),
     });
     let (queue, jobs) = Queue::new();
-    let owned =
-        shared.config.routes.iter().filter(|route| route.owned_by_candidate && shared.config.candidate.is_some());
-    let ownership = ownership.changes(owned.map(|route| route.route.name.to_string()), now_ms());
-    let (thread, commands) = shadow::spawn(shared.clone(), jobs, judge, redactor, ownership)?;
+    let (thread, commands) = shadow::spawn(shared.clone(), jobs, judge)?;
     Ok((Arc::new(Control::new(shared, queue, commands)), thread))
 }

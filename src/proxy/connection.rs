@@ -5,7 +5,7 @@ use super::from_client::FromClient;
 use super::heads::{RawHead, Watched};
 use super::http2;
 use super::serve::serve;
-use super::worker::Worker;
+use super::worker::LiveThread;
 use crate::upstream::Hop;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -43,25 +43,25 @@ pub(super) fn settings() -> http1::Builder {
 }
 
 /// Serves a connection until it closes, or, once told to stop, until what is under way on it is answered.
-pub(super) async fn run(worker: Rc<Worker>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(thread: Rc<LiveThread>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
     // Without it small answers wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
-    let hop = Hop { peer, secure: worker.tls.is_some() };
+    let hop = Hop { peer, secure: thread.tls.is_some() };
     // What is only of some connections is boxed, since its state would else take its room in the task of every one.
-    match &worker.tls {
+    match &thread.tls {
         None => match before_stop(&mut stop, Begun::hear(stream)).await {
-            Some((Spoken::Http1, begun)) => serve_http1(worker, begun, hop, stop).await,
-            Some((Spoken::Http2, begun)) => Box::pin(http2::run(worker, begun, hop, stop)).await,
+            Some((Spoken::Http1, begun)) => serve_http1(thread, begun, hop, stop).await,
+            Some((Spoken::Http2, begun)) => Box::pin(http2::run(thread, begun, hop, stop)).await,
             None => {}
         },
         Some(tls) => {
-            let shaken = Box::pin(tls.handshake(stream, &worker.lane));
+            let shaken = Box::pin(tls.handshake(stream, thread.worker()));
             let Some(begun) = before_stop(&mut stop, shaken).await.map(Begun::new) else {
                 return;
             };
             match begun.chosen() {
-                Spoken::Http1 => Box::pin(serve_http1(worker.clone(), begun, hop, stop)).await,
-                Spoken::Http2 => Box::pin(http2::run(worker.clone(), begun, hop, stop)).await,
+                Spoken::Http1 => Box::pin(serve_http1(thread.clone(), begun, hop, stop)).await,
+                Spoken::Http2 => Box::pin(http2::run(thread.clone(), begun, hop, stop)).await,
             }
         }
     }
@@ -82,17 +82,17 @@ async fn before_stop<T>(stop: &mut watch::Receiver<bool>, words: impl Future<Out
     }
 }
 
-async fn serve_http1<S>(worker: Rc<Worker>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<bool>)
+async fn serve_http1<S>(thread: Rc<LiveThread>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head = RawHead::new();
-    let (requests, watched) = (worker.clone(), Watched { stream, head: head.clone() });
+    let (requests, watched) = (thread.clone(), Watched { stream, head: head.clone() });
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let (worker, head) = (requests.clone(), head.clone());
+        let (worker, head) = (requests.worker(), head.clone());
         async move { Ok::<_, Infallible>(serve(&worker, hop, &head, request.map(FromClient::Http1)).await) }
     });
-    let connection = worker.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
+    let connection = thread.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

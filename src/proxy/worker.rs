@@ -4,10 +4,11 @@ use super::listen::Listeners;
 use super::tls::Tls;
 use super::upload::ToSide;
 use super::{connection, http2};
-use crate::config::{Config, RouteConfig, Upstream};
+use crate::config::{RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
 use crate::upstream::{Dialect, Pool, Reach};
 use http::HeaderValue;
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,36 +37,18 @@ pub(super) struct Live {
 }
 
 impl Live {
-    fn new(name: &'static str, side: &Upstream, reach: Arc<Reach>) -> Live {
-        let pool = Pool::new(reach, Dialect { preserve_case: true, buffer: BUFFER });
+    /// The connections of the one before serve on where they went the same way.
+    fn new(name: &'static str, side: &Upstream, way: &Arc<Reach>, before: Option<&Live>) -> Live {
+        let same = before.map(|before| &before.pool).filter(|pool| Arc::ptr_eq(pool.reach(), way));
+        let pool =
+            same.cloned().unwrap_or_else(|| Pool::new(way.clone(), Dialect { preserve_case: true, buffer: BUFFER }));
         Live { name, pool, base_path: side.base_path.clone(), timeout: side.timeout }
     }
 }
 
-/// How the sides that answer clients are reached, for all live threads.
-struct Ways {
-    primary: Arc<Reach>,
-    candidate: Option<Arc<Reach>>,
-}
-
-impl Ways {
-    fn new(config: &Config) -> Ways {
-        Ways {
-            primary: Reach::new("primary", &config.primary),
-            candidate: config.candidate.as_ref().map(|side| Reach::new("candidate", side)),
-        }
-    }
-}
-
-/// What the requests of one thread share.
+/// What the requests of one thread share that began under one config.
 pub(super) struct Worker {
     pub(super) lane: Rc<Lane>,
-    pub(super) settings: hyper::server::conn::http1::Builder,
-    pub(super) http2: h2::server::Builder,
-    /// Where clients speak TLS.
-    pub(super) tls: Option<Tls>,
-    /// Room for connections and what may stand behind them; streams of HTTP/2 take it too.
-    pub(super) places: Arc<Semaphore>,
     /// What a client of HTTP/1.0 that names no host has asked for.
     pub(super) default_host: Option<HeaderValue>,
     primary: Live,
@@ -73,21 +56,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(lane: Rc<Lane>, config: &Config, ways: &Ways, places: Arc<Semaphore>) -> Rc<Worker> {
-        Rc::new(Worker {
-            lane,
-            settings: connection::settings(),
-            http2: http2::settings(),
-            tls: config.tls.as_ref().map(Tls::new),
-            places,
-            default_host: HeaderValue::from_str(&config.primary.authority).ok(),
-            primary: Live::new("primary", &config.primary, ways.primary.clone()),
-            candidate: config
-                .candidate
-                .as_ref()
-                .zip(ways.candidate.clone())
-                .map(|(side, reach)| Live::new("candidate", side, reach)),
-        })
+    fn new(lane: Rc<Lane>, before: Option<&Worker>) -> Rc<Worker> {
+        let config = lane.config().clone();
+        let primary =
+            Live::new("primary", &config.primary, lane.way_to_primary(), before.map(|before| &before.primary));
+        let earlier = before.and_then(|before| before.candidate.as_ref());
+        let candidate = config.candidate.as_ref().zip(lane.way_to_candidate());
+        let candidate = candidate.map(|(side, way)| Live::new("candidate", side, way, earlier));
+        let default_host = HeaderValue::from_str(&config.primary.authority).ok();
+        Rc::new(Worker { lane, default_host, primary, candidate })
     }
     /// True where the candidate's answer goes to the client: on routes that were cut over.
     pub(super) fn owns(&self, route: Option<&RouteConfig>) -> bool {
@@ -96,6 +73,39 @@ impl Worker {
     /// The side whose answer the client gets.
     pub(super) fn side(&self, owned: bool) -> &Live {
         self.candidate.as_ref().filter(|_| owned).unwrap_or(&self.primary)
+    }
+}
+
+/// What the connections of one thread share, whatever config is in force.
+pub(super) struct LiveThread {
+    worker: RefCell<Rc<Worker>>,
+    pub(super) settings: hyper::server::conn::http1::Builder,
+    pub(super) http2: h2::server::Builder,
+    /// Where clients speak TLS.
+    pub(super) tls: Option<Tls>,
+    /// Room for connections and what may stand behind them; streams of HTTP/2 take it too.
+    pub(super) places: Arc<Semaphore>,
+}
+
+impl LiveThread {
+    fn new(lane: Rc<Lane>, places: Arc<Semaphore>) -> Rc<LiveThread> {
+        let tls = lane.config().tls.as_ref().map(Tls::new);
+        let (settings, http2) = (connection::settings(), http2::settings());
+        Rc::new(LiveThread { worker: RefCell::new(Worker::new(lane, None)), settings, http2, tls, places })
+    }
+    /// For one request or handshake, under the config that is in force now: whoever asks keeps it to the end.
+    pub(super) fn worker(&self) -> Rc<Worker> {
+        let worker = self.worker.borrow().clone();
+        if worker.lane.is_current() { worker } else { self.renewed(&worker) }
+    }
+    #[cold]
+    fn renewed(&self, before: &Worker) -> Rc<Worker> {
+        let worker = Worker::new(before.lane.renewed(), Some(before));
+        if let (Some(tls), Some(config)) = (&self.tls, &worker.lane.config().tls) {
+            tls.renew(config);
+        }
+        self.worker.replace(worker.clone());
+        worker
     }
 }
 
@@ -125,9 +135,8 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
     let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
     // Each client connection may have one behind it.
     let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
-    let ways = Arc::new(Ways::new(control.config()));
     for (number, listener) in listeners.each.into_iter().enumerate() {
-        let (control, stopping, alive, ways) = (control.clone(), stopping.clone(), alive.clone(), ways.clone());
+        let (control, stopping, alive) = (control.clone(), stopping.clone(), alive.clone());
         let runtime = Builder::new_current_thread();
         let thread = move || {
             let _alive = alive;
@@ -136,11 +145,10 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
             match runtime {
                 Ok(runtime) => {
                     let lane = control.lane();
-                    Lane::install(Some(lane.clone()));
-                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most));
+                    lane.install();
+                    runtime.block_on(accept(listener, lane, connections, stopping, drain_at_most));
                     runtime.shutdown_background();
-                    lane.flush();
-                    Lane::install(None);
+                    flush_when_parked();
                 }
                 Err(error) => tracing::error!(%error, "no runtime for a live thread"),
             }
@@ -154,7 +162,6 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
 async fn accept(
     listener: std::net::TcpListener,
     lane: Rc<Lane>,
-    ways: &Ways,
     connections: usize,
     mut stop: watch::Receiver<bool>,
     drain_at_most: Duration,
@@ -163,17 +170,16 @@ async fn accept(
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a live thread cannot listen"),
     };
-    let config = lane.config().clone();
     let free = Arc::new(Semaphore::new(connections));
-    let worker = Worker::new(lane, &config, ways, free.clone());
-    sweep(&worker);
+    let thread = LiveThread::new(lane, free.clone());
+    sweep(&thread);
     let told = stop.clone();
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
-        let (worker, stop) = (worker.clone(), told.clone());
+        let (thread, stop) = (thread.clone(), told.clone());
         tokio::task::spawn_local(async move {
-            worker.lane.connection_opened();
-            connection::run(worker.clone(), stream, peer.ip(), stop).await;
-            worker.lane.connection_closed();
+            thread.worker().lane.connection_opened();
+            connection::run(thread.clone(), stream, peer.ip(), stop).await;
+            thread.worker().lane.connection_closed();
             drop(permit);
         });
     };
@@ -204,13 +210,15 @@ async fn accept(
     }
 }
 
-fn sweep(worker: &Rc<Worker>) {
-    let worker = Rc::downgrade(worker);
+fn sweep(thread: &Rc<LiveThread>) {
+    let thread = Rc::downgrade(thread);
     tokio::task::spawn_local(async move {
-        while let Some(worker) = worker.upgrade() {
+        while let Some(thread) = thread.upgrade() {
+            // A thread without requests lets go of an earlier config here.
+            let worker = thread.worker();
             worker.primary.pool.sweep();
             worker.candidate.iter().for_each(|candidate| candidate.pool.sweep());
-            drop(worker);
+            drop((worker, thread));
             tokio::time::sleep(SWEEP_EVERY).await;
         }
     });

@@ -4,7 +4,6 @@ use crate::support::origin::{Origin, plain};
 use crate::support::wire::Client;
 use paritee::config::{self, Flags};
 use paritee::judge::{Judgement, Vacuous, Verdict};
-use paritee::redact::{RedactOptions, Redactor};
 use paritee::store::{Options, StoreHandle};
 use paritee::{mirror, proxy};
 use std::sync::{Arc, Mutex, mpsc};
@@ -30,8 +29,8 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
     let (let_go, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let (control, _shadow) = mirror::start(mirror::Setup {
-        redactor: Redactor::new(RedactOptions::default(), [0; 32]),
         config: config.clone(),
+        given: config::Given { file: None, flags },
         store: store.clone(),
         base: opened.ledger,
         ownership: opened.ownership,

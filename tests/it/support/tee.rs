@@ -6,7 +6,7 @@ use super::wire::{Answer, Client};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,20 +29,13 @@ impl Tee {
         Tee::at(0, primary, candidate, config)
     }
     pub(crate) fn at(port: u16, primary: &str, candidate: &str, config: &str) -> Tee {
-        Tee::with(
-            port,
-            &format!(
-                "[upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
-                 [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
-            ),
-        )
+        Tee::with(port, &sides(primary, candidate, config))
     }
     /// With this config, but for where it listens.
     pub(crate) fn with(port: u16, config: &str) -> Tee {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("paritee.toml");
-        let text = format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}");
-        std::fs::write(&file, text).unwrap();
+        std::fs::write(&file, places(port, config)).unwrap();
         Tee::spawn(&file, dir)
     }
     /// Again, in the same directory.
@@ -73,6 +66,40 @@ impl Tee {
             rest.split([' ', ',']).next().unwrap().parse().expect("an address")
         };
         Tee { live: after("listening on "), admin: after("admin on "), child, lines, dir: Some(dir) }
+    }
+    /// Puts another config in the place of the one it was started with; it is the one that must be read again.
+    pub(crate) fn rewrite(&self, config: &str) {
+        self.write(&places(0, config));
+    }
+    pub(crate) fn write(&self, text: &str) {
+        let (file, beside) = (self.file("paritee.toml"), self.file("paritee.toml.new"));
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, file).unwrap();
+    }
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.as_ref().unwrap().path().join(name)
+    }
+    /// Has the config read again.
+    pub(crate) fn reload(&self) -> Answer {
+        self.admin("POST", "/api/reload", "Host: localhost\r\n")
+    }
+    /// What it says of a whole number, by the name in its metrics.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = String::from_utf8(self.admin("GET", "/metrics", "Host: localhost\r\n").body).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+    /// The process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+    /// Its memory in KiB, and its open descriptors.
+    pub(crate) fn weighs(&self) -> (u64, usize) {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = std::fs::read_to_string(process.join("status")).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kib = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        (kib, std::fs::read_dir(process.join("fd")).unwrap().count())
     }
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.live)
@@ -126,6 +153,18 @@ impl Tee {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// A config between these two.
+pub(crate) fn sides(primary: &str, candidate: &str, config: &str) -> String {
+    format!(
+        "[upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
+         [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
+    )
+}
+
+fn places(port: u16, config: &str) -> String {
+    format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}")
 }
 
 impl Drop for Tee {
