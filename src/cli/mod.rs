@@ -5,6 +5,7 @@ mod config;
 mod diff;
 mod exit;
 mod failure;
+mod inherited;
 mod ledger;
 mod message;
 mod out;

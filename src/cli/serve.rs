@@ -1,8 +1,10 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
+use super::inherited::Inherited;
 use crate::config::{self, Config, Flags, Given, Upstream};
 use crate::mirror::{self, Control};
+use crate::proxy::{Listeners, Stop};
 use crate::store::{Opened, Options, StoreError, StoreHandle};
 use crate::{admin, judge, proxy, sys};
 use anyhow::Context as _;
@@ -21,6 +23,9 @@ const DRAIN_LIVE: Duration = Duration::from_secs(10);
 const DRAIN_SHADOW: Duration = Duration::from_secs(3);
 /// … and what was judged may be written within this.
 const CLOSE_STORE: Duration = Duration::from_millis(1_500);
+/// Where the sockets outlive the process, an idle connection may ask once more within this. Whoever connects anew waits for the
+/// next process as long.
+const IDLE_AT_RESTART: Duration = Duration::from_millis(250);
 /// Live threads end by themselves; this is for their last steps.
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -53,6 +58,8 @@ pub(crate) struct Args {
 /// Runs `serve`.
 pub(crate) fn run(args: Args) -> Exit {
     sys::keep_freed_memory();
+    // First of all: what was passed is found by its numbers.
+    let inherited = Inherited::take();
     log_to_stderr();
     let flags = Flags {
         listen: args.listen,
@@ -78,7 +85,7 @@ pub(crate) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    match serve(Arc::new(config), given, key) {
+    match inherited.and_then(|inherited| serve(Arc::new(config), given, key, inherited)) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
@@ -102,14 +109,13 @@ fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "paritee: {line}");
 }
 
-fn serve(config: Arc<Config>, given: Given, key: [u8; 32]) -> anyhow::Result<()> {
+fn serve(config: Arc<Config>, given: Given, key: [u8; 32], inherited: Inherited) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
     drop(guard);
-    let listeners = proxy::bind(config.listen, config.workers)
-        .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?;
-    let admin_socket = config.admin.map(bind_admin).transpose()?;
+    let how = if inherited.live.is_empty() { Stop::ForGood } else { Stop::PassedOn(IDLE_AT_RESTART) };
+    let (listeners, admin_socket) = sockets(&config, inherited)?;
     let incarnation = random()?;
     let (store, opened) = open_store(&config, incarnation)?;
     let (control, _shadow) = mirror::start(mirror::Setup {
@@ -134,7 +140,7 @@ fn serve(config: Arc<Config>, given: Given, key: [u8; 32]) -> anyhow::Result<()>
     runtime.block_on(async {
         signals.until_stop(&control).await;
         say("stopping: what is under way is answered first");
-        proxy.drain(DRAIN_LIVE + GRACE).await;
+        proxy.drain(how, DRAIN_LIVE + GRACE).await;
         if !control.drain(DRAIN_SHADOW).await {
             say("the shadow side did not end in time: what it still held is not judged");
         }
@@ -184,6 +190,36 @@ impl Signals {
             say(if on { "mirroring is on" } else { "mirroring is off" });
         }
     }
+}
+
+/// Where clients and the admin API are listened to: what was inherited, else what the config says.
+fn sockets(config: &Config, inherited: Inherited) -> anyhow::Result<(Listeners, Option<TcpListener>)> {
+    let listeners = match inherited.live.is_empty() {
+        true => proxy::bind(config.listen, config.workers)
+            .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?,
+        false => Listeners::inherited(inherited.live, config.workers).context("the sockets that were passed")?,
+    };
+    let admin = match inherited.admin {
+        None => config.admin.map(bind_admin).transpose()?,
+        Some(socket) => {
+            let address = socket.local_addr().context("the admin socket")?;
+            let is_open = !address.ip().is_loopback() && config.admin_token.is_none();
+            anyhow::ensure!(!is_open, "the admin socket that was passed can be reached from outside: set admin_token");
+            Some(socket)
+        }
+    };
+    for (what, said, is) in [
+        ("listen", Some(config.listen).filter(|said| *said != config::LISTEN), Some(listeners.address())),
+        ("admin", config.admin, admin.as_ref().and_then(|socket| socket.local_addr().ok())),
+    ] {
+        if let (Some(said), Some(is)) = (said, is)
+            && said != is
+            && said.port() != 0
+        {
+            say(&format!("{what} is {said}, and the socket that was passed is at {is}: the socket counts"));
+        }
+    }
+    Ok((listeners, admin))
 }
 
 fn bind_admin(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -36,6 +36,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Where clients connect unless the config says so.
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7070);
+
 /// What the command line says; each flag wins over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {

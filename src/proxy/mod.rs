@@ -20,4 +20,4 @@ mod worker;
 mod writes;
 
 pub use listen::{Listeners, bind};
-pub use worker::{Proxy, start};
+pub use worker::{Proxy, Stop, start};

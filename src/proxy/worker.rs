@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Bytes of a side connection's read buffer, and so of an answer's head.
@@ -109,19 +110,31 @@ impl LiveThread {
     }
 }
 
+/// How the live threads are told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Not at all.
+    No,
+    /// What has been promised an answer gets one; nobody else will give it.
+    ForGood,
+    /// The listening sockets live on with somebody else, and so does what waits in their queues. A connection that lies idle
+    /// is kept for so long: its next request is answered, with the word that it was the last.
+    PassedOn(Duration),
+}
+
 /// The running live threads.
 pub struct Proxy {
     control: Arc<Control>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
     ended: mpsc::Receiver<()>,
 }
 
 impl Proxy {
     /// Stops accepting, lets what is under way be answered within `at_most`, and cuts the rest. True when nothing was cut.
-    pub async fn drain(mut self, at_most: Duration) -> bool {
+    pub async fn drain(mut self, how: Stop, at_most: Duration) -> bool {
         self.control.set_draining();
         self.control.set_accepting(false);
-        self.stop.send_replace(true);
+        self.stop.send_replace(how);
         let all = async { while self.ended.recv().await.is_some() {} };
         tokio::time::timeout(at_most, all).await.is_ok()
     }
@@ -129,13 +142,13 @@ impl Proxy {
 
 /// Starts one thread for each listener. A thread that is told to stop ends by itself after `drain_at_most`.
 pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duration) -> io::Result<Proxy> {
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(Stop::No);
     let (alive, ended) = mpsc::channel(1);
-    let threads = listeners.each.len();
+    let dealt = listeners.dealt()?;
     let descriptors = crate::sys::raise_descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS);
     // Each client connection may have one behind it.
-    let connections = (descriptors / 2 / threads as u64).clamp(16, 1 << 20) as usize;
-    for (number, listener) in listeners.each.into_iter().enumerate() {
+    let connections = (descriptors / 2 / dealt.len() as u64).clamp(16, 1 << 20) as usize;
+    for (number, listeners) in dealt.into_iter().enumerate() {
         let (control, stopping, alive) = (control.clone(), stopping.clone(), alive.clone());
         let runtime = Builder::new_current_thread();
         let thread = move || {
@@ -146,7 +159,7 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
                 Ok(runtime) => {
                     let lane = control.lane();
                     lane.install();
-                    runtime.block_on(accept(listener, lane, connections, stopping, drain_at_most));
+                    runtime.block_on(accept(listeners, lane, connections, stopping, drain_at_most));
                     runtime.shutdown_background();
                     flush_when_parked();
                 }
@@ -160,20 +173,32 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
 }
 
 async fn accept(
-    listener: std::net::TcpListener,
+    listeners: Vec<std::net::TcpListener>,
     lane: Rc<Lane>,
     connections: usize,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
     drain_at_most: Duration,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "a live thread cannot listen"),
-    };
     let free = Arc::new(Semaphore::new(connections));
     let thread = LiveThread::new(lane, free.clone());
     sweep(&thread);
-    let told = stop.clone();
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => drop(accepting.spawn_local(accept_on(listener, thread.clone(), stop.clone()))),
+            Err(error) => tracing::error!(%error, "a live thread cannot listen"),
+        }
+    }
+    while accepting.join_next().await.is_some() {}
+    let deadline = Instant::now() + drain_at_most;
+    while free.available_permits() < connections && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Takes connections of one socket until the tee is told to stop.
+async fn accept_on(listener: TcpListener, thread: Rc<LiveThread>, mut stop: watch::Receiver<Stop>) {
+    let (free, told) = (thread.places.clone(), stop.clone());
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
         let (thread, stop) = (thread.clone(), told.clone());
         tokio::task::spawn_local(async move {
@@ -183,7 +208,7 @@ async fn accept(
             drop(permit);
         });
     };
-    loop {
+    let how = loop {
         let next = async {
             // Over the limit, connections wait in the system's queue.
             let permit = free.clone().acquire_owned().await.ok();
@@ -191,22 +216,20 @@ async fn accept(
         };
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            how = connection::stopped(&mut stop) => break how,
             (accepted, permit) = next => match accepted {
                 Ok((stream, peer)) => spawn(stream, peer, permit),
                 // Out of descriptors, or a connection that was gone before it was taken: neither is a reason to stop.
                 Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             },
         }
+    };
+    if how != Stop::ForGood {
+        return;
     }
     // Whoever is in the system's queue already has been promised an answer.
     while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
         spawn(stream, peer, free.clone().try_acquire_owned().ok());
-    }
-    drop(listener);
-    let deadline = Instant::now() + drain_at_most;
-    while free.available_permits() < connections && Instant::now() < deadline {
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

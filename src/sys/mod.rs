@@ -1,6 +1,7 @@
 //! The few system calls that the standard library has no word for. The only room where `unsafe` may stand.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// Sets the niceness of the calling thread alone.
 pub fn set_thread_nice(nice: i32) -> io::Result<()> {
@@ -18,6 +19,25 @@ pub fn raise_descriptor_limit() -> u64 {
     // A process that may not raise its limit goes on with what it has.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Descriptors from 3 on that whoever started this process has opened for it (systemd's convention); those that are not open
+/// are left out. To be called once, before this process opens any, and only where `LISTEN_PID` names it.
+pub fn passed_descriptors(count: i32) -> Vec<OwnedFd> {
+    #[allow(unsafe_code, reason = "a number in the environment becomes a descriptor; there is no safe word for that")]
+    let owned = |number: i32| {
+        // SAFETY: the number is not negative, and is only asked about.
+        let asked = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+        rustix::io::fcntl_getfd(asked).ok()?;
+        // SAFETY: it is open, and it was opened for us by whoever named us: nothing else in this process knows of it.
+        Some(unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number) })
+    };
+    let passed: Vec<OwnedFd> = (3..3_i32.saturating_add(count)).filter_map(owned).collect();
+    // Children, if there ever are any, are not meant.
+    for passed in &passed {
+        let _ = rustix::io::fcntl_setfd(passed, rustix::io::FdFlags::CLOEXEC);
+    }
+    passed
 }
 
 /// Tells the allocator to keep freed memory: copies are made on one thread and freed on another, and the heap would else be

@@ -61,7 +61,7 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
     drop(let_go);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        assert!(live.drain(Duration::from_secs(2)).await);
+        assert!(live.drain(proxy::Stop::ForGood, Duration::from_secs(2)).await);
         assert!(control.drain(Duration::from_secs(2)).await);
     });
     let ledger = control.ledger();

@@ -16,7 +16,7 @@ pub(super) use head::check;
 use super::connection::{HEAD_BYTES, HEAD_WITHIN, stopped};
 use super::first::Begun;
 use super::heads::RawHead;
-use super::worker::LiveThread;
+use super::worker::{LiveThread, Stop};
 use crate::mirror::TurnedAway;
 use crate::upstream::Hop;
 use bytes::Bytes;
@@ -108,7 +108,7 @@ enum Heard {
 }
 
 /// Serves a connection until it closes, or, once told to stop, until what is under way on it is answered.
-pub(super) async fn run<S>(thread: Rc<LiveThread>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<bool>)
+pub(super) async fn run<S>(thread: Rc<LiveThread>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<Stop>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -130,7 +130,7 @@ where
 async fn drive<S>(
     line: &Rc<Line>,
     mut connection: Connection<S, Bytes>,
-    stop: &mut watch::Receiver<bool>,
+    stop: &mut watch::Receiver<Stop>,
     mut serve: impl FnMut(Request<RecvStream>, SendResponse<Bytes>),
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -143,7 +143,7 @@ async fn drive<S>(
         let heard = tokio::select! {
             biased;
             heard = poll_fn(|cx| hear(&mut connection, line, &mut life, cx)) => heard,
-            () = stopped(stop), if !stopping => {
+            _ = stopped(stop), if !stopping => {
                 stopping = true;
                 connection.graceful_shutdown();
                 life.close_soon();

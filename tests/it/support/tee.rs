@@ -5,7 +5,8 @@ use super::until;
 use super::wire::{Answer, Client};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -43,14 +44,24 @@ impl Tee {
         Tee::spawn(&dir.path().join("paritee.toml"), dir)
     }
     fn spawn(config: &Path, dir: tempfile::TempDir) -> Tee {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_paritee"))
-            .args(["serve", "--config"])
-            .arg(config)
-            .arg("--store")
-            .arg(dir.path().join("store"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_paritee"));
+        command.args(["serve", "--config"]).arg(config).arg("--store").arg(dir.path().join("store"));
+        Tee::run(command, dir)
+    }
+    /// In a directory with a config, on sockets that are passed as systemd does it: the first for clients, the second for the
+    /// admin API.
+    pub(crate) fn activated(sockets: [&TcpListener; 2], dir: tempfile::TempDir) -> Tee {
+        let mut command = Command::new("sh");
+        let script = "exec 3<&0 4>&1 0</dev/null 1>/dev/null\nLISTEN_FDS=2 LISTEN_FDNAMES=web:admin LISTEN_PID=$$\n\
+                      export LISTEN_FDS LISTEN_FDNAMES LISTEN_PID\nexec \"$@\"";
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_paritee"), "serve", "--config"]);
+        command.arg(dir.path().join("paritee.toml")).arg("--store").arg(dir.path().join("store"));
+        let [live, admin] = sockets.map(|socket| OwnedFd::from(socket.try_clone().unwrap()));
+        command.stdin(live).stdout(admin);
+        Tee::run(command, dir)
+    }
+    fn run(mut command: Command, dir: tempfile::TempDir) -> Tee {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let kept = lines.clone();
