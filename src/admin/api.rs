@@ -47,7 +47,16 @@ pub(super) async fn method_not_allowed() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
 }
 
+/// While the store is with the process before, nobody knows what is in it: half an account would look like one.
+pub(super) fn not_open(shared: &Shared) -> Option<Response> {
+    let message = "the store is with the process before; it is opened when that one has ended: try again";
+    shared.control.store().opened().is_none().then(|| error(StatusCode::SERVICE_UNAVAILABLE, message))
+}
+
 pub(super) async fn ledger(State(shared): Tee) -> Response {
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
     json(StatusCode::OK, &Whole::from(build::ledger(&shared.control.ledger())))
 }
 
@@ -62,6 +71,9 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
         Ok(query) => query,
         Err(wrong) => return error(StatusCode::BAD_REQUEST, wrong.to_string()),
     };
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
     // What was judged before this call is in the report; a store that does not take writes shows in the health facts.
     shared.control.settle(SETTLE).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
@@ -70,6 +82,9 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
 }
 
 pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Response {
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
     shared.control.settle(SETTLE).await;
     let records = shared.control.store().signatures();
     let record = match build::find(&records, &id) {

@@ -12,6 +12,10 @@ use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    // Counters that go back and jump would show as traffic.
+    if let Some(wait) = super::api::not_open(&shared) {
+        return wait;
+    }
     let control = &shared.control;
     let mut by_severity = [0_u64; 4];
     for record in control.store().signatures() {

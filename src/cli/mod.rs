@@ -5,6 +5,7 @@ mod config;
 mod diff;
 mod exit;
 mod failure;
+mod hand_over;
 mod inherited;
 mod ledger;
 mod message;
@@ -13,6 +14,7 @@ mod report;
 mod serve;
 mod show;
 mod sides;
+mod signals;
 mod source;
 
 pub use exit::Exit;

@@ -1,11 +1,13 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
+use super::hand_over::{self, Before, Offering, Sockets};
 use super::inherited::Inherited;
+use super::signals::{Signals, Told};
 use crate::config::{self, Config, Flags, Given, Upstream};
 use crate::mirror::{self, Control};
-use crate::proxy::{Listeners, Stop};
-use crate::store::{Opened, Options, StoreError, StoreHandle};
+use crate::proxy::{Listeners, Proxy, Stop};
+use crate::store::{Options, StoreError, StoreHandle};
 use crate::{admin, judge, proxy, sys};
 use anyhow::Context as _;
 use std::io::Write;
@@ -13,7 +15,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -26,6 +27,9 @@ const CLOSE_STORE: Duration = Duration::from_millis(1_500);
 /// Where the sockets outlive the process, an idle connection may ask once more within this. Whoever connects anew waits for the
 /// next process as long.
 const IDLE_AT_RESTART: Duration = Duration::from_millis(250);
+/// Where another process serves already, an idle connection may ask once more within this. What is still idle then has been
+/// silent for longer than most servers allow.
+const IDLE_HANDED_OVER: Duration = Duration::from_secs(8);
 /// Live threads end by themselves; this is for their last steps.
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -53,6 +57,9 @@ pub(crate) struct Args {
     /// Live threads
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// Take the place of the tee that has this store: no connection is refused, no request fails
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// Runs `serve`.
@@ -85,7 +92,8 @@ pub(crate) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    match inherited.and_then(|inherited| serve(Arc::new(config), given, key, inherited)) {
+    let (config, take_over) = (Arc::new(config), args.take_over);
+    match inherited.and_then(|inherited| serve(Start { config, given, key, inherited, take_over })) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
@@ -104,102 +112,116 @@ fn log_to_stderr() {
 }
 
 /// The tee's own lines go to stderr, without a log level, since they are for whoever started it.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     // Nobody may be reading.
     let _ = writeln!(anstream::stderr(), "paritee: {line}");
 }
 
-fn serve(config: Arc<Config>, given: Given, key: [u8; 32], inherited: Inherited) -> anyhow::Result<()> {
+/// What a tee is started from.
+struct Start {
+    config: Arc<Config>,
+    given: Given,
+    key: [u8; 32],
+    inherited: Inherited,
+    take_over: bool,
+}
+
+fn serve(start: Start) -> anyhow::Result<()> {
+    let Start { config, given, key, inherited, take_over } = start;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
     drop(guard);
-    let how = if inherited.live.is_empty() { Stop::ForGood } else { Stop::PassedOn(IDLE_AT_RESTART) };
-    let (listeners, admin_socket) = sockets(&config, inherited)?;
+    let before = if take_over { Before::ask(&config.store.dir)? } else { None };
+    if take_over && before.is_none() {
+        say("there is no tee to take over from: this one starts as usual");
+    }
+    let (before, passed) = before.map_or_else(
+        || (None, Sockets { held: !inherited.live.is_empty(), live: inherited.live, admin: inherited.admin }),
+        |(before, sockets)| (Some(before), sockets),
+    );
+    let held = passed.held;
+    let (listeners, admin_socket) = places(&config, passed)?;
+    let admin_copy = admin_socket.as_ref().map(TcpListener::try_clone).transpose().context("the admin socket")?;
+    let own = Sockets { live: listeners.copies().context("the sockets")?, admin: admin_copy, held };
     let incarnation = random()?;
-    let (store, opened) = open_store(&config, incarnation)?;
+    let (store, mirroring) = match before {
+        None => (open_store(&config, incarnation)?, true),
+        Some(before) => {
+            let mirroring = before.ready(incarnation)?;
+            say("taking over: the store follows when the tee before has ended");
+            (store_when_free(&config, incarnation)?, mirroring)
+        }
+    };
     let (control, _shadow) = mirror::start(mirror::Setup {
         config: config.clone(),
         store: store.clone(),
-        base: opened.ledger,
-        ownership: opened.ownership,
         key,
         given,
         incarnation,
         judge: Arc::new(judge::judge),
     })
     .context("cannot start the shadow thread")?;
+    control.set_mirroring(mirroring);
     let address = listeners.address();
     let admin_address = admin_socket.as_ref().and_then(|socket| socket.local_addr().ok());
     let proxy = proxy::start(listeners, control.clone(), DRAIN_LIVE).context("cannot start the live threads")?;
-    let admin = match admin_socket {
-        Some(socket) => Some(admin::start(socket, control.clone()).context("cannot start the admin API")?),
-        None => None,
-    };
+    let admin = admin_socket.map(|socket| admin::start(socket, control.clone())).transpose();
+    let admin = admin.context("cannot start the admin API")?;
     tell(&config, address, admin_address);
-    runtime.block_on(async {
-        signals.until_stop(&control).await;
-        say("stopping: what is under way is answered first");
-        proxy.drain(how, DRAIN_LIVE + GRACE).await;
-        if !control.drain(DRAIN_SHADOW).await {
-            say("the shadow side did not end in time: what it still held is not judged");
-        }
-    });
-    drop(admin);
-    if !store.close(CLOSE_STORE) {
-        say("the store did not take everything in time: its ledger will show a gap");
-    }
+    let offering = hand_over::offer(store.clone(), config.store.dir.clone(), own);
+    runtime.block_on(until_the_end(signals, offering, control, proxy, admin, (store, held)));
     runtime.shutdown_background();
     Ok(())
 }
 
-/// The signals that a tee listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    mirror_off: Signal,
-    mirror_on: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            mirror_off: signal(SignalKind::user_defined1())?,
-            mirror_on: signal(SignalKind::user_defined2())?,
-            reload: signal(SignalKind::hangup())?,
-        })
-    }
-    /// Works the mirror's switch, and reads the config again, until a stop is asked for.
-    async fn until_stop(mut self, control: &Control) {
-        loop {
-            let on = tokio::select! {
-                _ = self.reload.recv() => {
-                    // Said in the log, whoever asked for it.
-                    let _ = control.reload();
-                    continue;
-                }
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.mirror_off.recv() => false,
-                _ = self.mirror_on.recv() => true,
-            };
-            control.set_mirroring(on);
-            say(if on { "mirroring is on" } else { "mirroring is off" });
+/// Serves until it is told to end, and takes the rooms apart in order.
+async fn until_the_end(
+    signals: Signals,
+    mut offering: Offering,
+    control: Arc<Control>,
+    proxy: Proxy,
+    mut admin: Option<admin::Handle>,
+    (store, held): (StoreHandle, bool),
+) {
+    let told = signals.until_told(&control, &mut offering).await;
+    offering.end();
+    let (how, successor) = match told {
+        Told::HandedOver(successor) => {
+            say("handed over: what is under way is answered first");
+            // Whoever asks from now on means the other one.
+            admin = None;
+            (Stop::PassedOn(IDLE_HANDED_OVER), Some(successor))
         }
+        Told::Stop => {
+            say("stopping: what is under way is answered first");
+            (if held { Stop::PassedOn(IDLE_AT_RESTART) } else { Stop::ForGood }, None)
+        }
+    };
+    proxy.drain(how, DRAIN_LIVE + GRACE).await;
+    if !control.drain(DRAIN_SHADOW).await {
+        say("the shadow side did not end in time: what it still held is not judged");
+    }
+    drop(admin);
+    if !store.close_for(successor, CLOSE_STORE) {
+        say("the store did not take everything in time: its ledger will show a gap");
     }
 }
 
-/// Where clients and the admin API are listened to: what was inherited, else what the config says.
-fn sockets(config: &Config, inherited: Inherited) -> anyhow::Result<(Listeners, Option<TcpListener>)> {
-    let listeners = match inherited.live.is_empty() {
-        true => proxy::bind(config.listen, config.workers)
-            .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?,
-        false => Listeners::inherited(inherited.live, config.workers).context("the sockets that were passed")?,
+/// Where clients and the admin API are listened to. What systemd holds counts, whatever the config says; what another tee has
+/// passed is used where the config means the same place.
+fn places(config: &Config, passed: Sockets) -> anyhow::Result<(Listeners, Option<TcpListener>)> {
+    let Sockets { live, admin, held } = passed;
+    let is_meant = |socket: &TcpListener, said: SocketAddr| {
+        held || said.port() == 0 || socket.local_addr().is_ok_and(|address| address == said)
     };
-    let admin = match inherited.admin {
+    let listeners = match live.first().is_some_and(|first| is_meant(first, config.listen)) {
+        true => Listeners::inherited(live, config.workers).context("the sockets that were passed")?,
+        false => proxy::bind(config.listen, config.workers)
+            .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?,
+    };
+    let passed = admin.filter(|socket| held || config.admin.is_some_and(|said| is_meant(socket, said)));
+    let admin = match passed {
         None => config.admin.map(bind_admin).transpose()?,
         Some(socket) => {
             let address = socket.local_addr().context("the admin socket")?;
@@ -208,10 +230,9 @@ fn sockets(config: &Config, inherited: Inherited) -> anyhow::Result<(Listeners, 
             Some(socket)
         }
     };
-    for (what, said, is) in [
-        ("listen", Some(config.listen).filter(|said| *said != config::LISTEN), Some(listeners.address())),
-        ("admin", config.admin, admin.as_ref().and_then(|socket| socket.local_addr().ok())),
-    ] {
+    let admin_address = admin.as_ref().and_then(|socket| socket.local_addr().ok());
+    let said = Some(config.listen).filter(|said| *said != config::LISTEN);
+    for (what, said, is) in [("listen", said, Some(listeners.address())), ("admin", config.admin, admin_address)] {
         if let (Some(said), Some(is)) = (said, is)
             && said != is
             && said.port() != 0
@@ -235,13 +256,18 @@ fn random() -> anyhow::Result<u64> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
-fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened), StoreError> {
+fn store_options(config: &Config) -> (Options, u64) {
     let options = Options {
         cache_bytes: config.store.cache_bytes,
         exemplars: config.store.exemplars,
         sides: std::iter::once(&config.primary).chain(&config.candidate).map(Upstream::url).collect(),
     };
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    (options, now_ms)
+}
+
+fn open_store(config: &Config, incarnation: u64) -> Result<StoreHandle, StoreError> {
+    let (options, now_ms) = store_options(config);
     let (store, opened) =
         StoreHandle::start(&config.store.dir, &options, incarnation, now_ms, config.mirror.shadow_nice)?;
     if let Some((aside, salvaged, lost)) = &opened.set_aside {
@@ -250,7 +276,13 @@ fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened)
             aside.display()
         ));
     }
-    Ok((store, opened))
+    Ok(store)
+}
+
+/// The same, once the tee before has closed it.
+fn store_when_free(config: &Config, incarnation: u64) -> Result<StoreHandle, StoreError> {
+    let (options, now_ms) = store_options(config);
+    StoreHandle::start_when_free(&config.store.dir, &options, incarnation, now_ms, config.mirror.shadow_nice)
 }
 
 /// A side as people know it: its port, or its URL where there is more to say.

@@ -8,6 +8,8 @@ use super::source::Source;
 use std::ops::Range;
 
 const ALLOWED: &str = "the value it was started with; restart (or hand over) to change it";
+/// A tee is found by its store.
+const RESTART: &str = "the value it was started with; restart to change it";
 
 /// One key that is fixed.
 struct Fixed {
@@ -28,7 +30,7 @@ pub(super) fn check(source: &Source<'_>, raw: &RawConfig, was: &Config, now: &Co
         Some(span) => source.error(span, message),
         None => ConfigError::plain(source.name, format!("{key}: {message}")),
     };
-    Err(error.allowing(ALLOWED))
+    Err(error.allowing(if key == "store.dir" { RESTART } else { ALLOWED }))
 }
 
 fn all(raw: &RawConfig, was: &Config, now: &Config) -> [Fixed; 9] {

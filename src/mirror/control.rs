@@ -97,7 +97,7 @@ impl Control {
     pub fn ledger(&self) -> Ledger {
         let durable = self.shared.store.ledger();
         let cut = self.shared.accounts.cut();
-        let mut ledger = self.shared.base.clone();
+        let mut ledger = self.shared.store.opened().map(|opened| opened.ledger.clone()).unwrap_or_default();
         ledger.counts.add(&cut.counts);
         ledger.in_flight = cut.in_flight;
         // Nobody has asked again yet: every new mismatch is unconfirmed, unless it is noise.

@@ -144,6 +144,7 @@ impl Shadow {
             self.regimes.of(&force);
             self.closing.borrow_mut().count_pairs(force.config.secondary.is_some());
         }
+        self.shared.learn_owners(&force);
         drop(force);
         self.regimes.sweep();
         self.shared.let_go();

@@ -10,7 +10,7 @@ use super::shadow::{self, ShadowThread};
 use super::turned::TurnedAways;
 use super::{Control, Markers};
 use crate::config::{Config, Given};
-use crate::evidence::{Ledger, Ownership, request_key};
+use crate::evidence::{Ownership, request_key};
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{Context, Judgement};
 use crate::rules::RuleSet;
@@ -29,12 +29,8 @@ pub struct Setup {
     pub config: Arc<Config>,
     /// What it was made from, to be read again.
     pub given: Given,
-    /// The store.
+    /// The store; it need not be open yet.
     pub store: StoreHandle,
-    /// What the store held when it was opened.
-    pub base: Ledger,
-    /// Who served the routes when it was last written.
-    pub ownership: Ownership,
     /// Signs the markers and the tokens of redaction.
     pub key: [u8; 32],
     /// Random for each start; names this instance in the hop marker too.
@@ -58,7 +54,6 @@ pub(super) struct Shared {
     /// Under it cells name distinct requests.
     pub(super) request_key: [u8; 32],
     pub(super) store: StoreHandle,
-    pub(super) base: Ledger,
     pub(super) accounts: Accounts,
     /// Shadow requests that come back unmarked.
     pub(super) returns: Returns,
@@ -75,8 +70,10 @@ pub(super) struct Shared {
 }
 
 /// Who serves the routes to clients.
+#[derive(Default)]
 pub(super) struct Owners {
-    known: Ownership,
+    /// As the store has it, with what has changed since; `None` before it is open.
+    known: Option<Ownership>,
     /// Changes that no batch has told the store yet.
     pub(super) untold: Ownership,
 }
@@ -92,12 +89,19 @@ impl Shared {
     }
     /// From now on this is in force.
     pub(super) fn put_in_force(&self, next: Arc<InForce>) {
-        self.owners.lock().change(&next);
+        self.owners.lock().change(&next, &self.store);
         let mut force = self.force.write();
         self.number.store(next.number, Relaxed);
         let was = std::mem::replace(&mut *force, next);
         drop(force);
         self.before.lock().push(was);
+    }
+    /// Notes who serves the routes, once it is known who did before.
+    pub(super) fn learn_owners(&self, force: &InForce) {
+        let mut owners = self.owners.lock();
+        if owners.known.is_none() {
+            owners.change(force, &self.store);
+        }
     }
     /// Lets go of what was in force before, where nothing is under way under it any more.
     pub(super) fn let_go(&self) {
@@ -121,19 +125,23 @@ pub(super) fn now_ms() -> u64 {
 
 impl Owners {
     /// Notes who serves the routes under this config.
-    fn change(&mut self, force: &InForce) {
-        let changes = self.known.changes(force.owned(), now_ms());
-        self.known.merge(&changes);
+    fn change(&mut self, force: &InForce, store: &StoreHandle) {
+        if self.known.is_none() {
+            self.known = store.opened().map(|opened| opened.ownership.clone());
+        }
+        let Some(known) = &mut self.known else { return };
+        let changes = known.changes(force.owned(), now_ms());
+        known.merge(&changes);
         self.untold.merge(&changes);
     }
 }
 
 /// Starts the shadow thread.
 pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
-    let Setup { config, given, store, base, ownership, key, incarnation, judge } = setup;
+    let Setup { config, given, store, key, incarnation, judge } = setup;
     let force = Arc::new(InForce::new(config, &key, None));
-    let mut owners = Owners { known: ownership, untold: Ownership::default() };
-    owners.change(&force);
+    let mut owners = Owners::default();
+    owners.change(&force, &store);
     let shared = Arc::new(Shared {
         returns: Returns::new(incarnation),
         pairs: PairTally::default(),
@@ -147,7 +155,6 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         reloads: Reloads::new(now_ms()),
         owners: Mutex::new(owners),
         store,
-        base,
         accounts: Accounts::default(),
         mirroring: AtomicBool::new(true),
         draining: AtomicBool::new(false),

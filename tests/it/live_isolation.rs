@@ -24,7 +24,7 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
     let config = Arc::new(config::load(None, &flags).unwrap());
     let options =
         Options { cache_bytes: config.store.cache_bytes, exemplars: config.store.exemplars, ..Options::default() };
-    let (store, opened) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
+    let (store, _) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
     let (entered, blocked) = mpsc::channel();
     let (let_go, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
@@ -32,8 +32,6 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
         config: config.clone(),
         given: config::Given { file: None, flags },
         store: store.clone(),
-        base: opened.ledger,
-        ownership: opened.ownership,
         key: [0; 32],
         incarnation: 1,
         judge: Arc::new(move |_, _, _| {

@@ -11,7 +11,6 @@ use rustls::pki_types::ServerName;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -369,24 +368,4 @@ fn what_is_under_way_ends_at_the_side_that_it_began_with() {
     assert_eq!(slow.exactly(10).unwrap(), b"first-half");
     assert_eq!((slow.get("/a").body, upload.get("/a").body), (b"second".to_vec(), b"second".to_vec()));
     adds_up(&tee.settled());
-}
-
-/// The commands of the page, in the folder of a tee that runs.
-#[test]
-fn the_commands_of_the_page_work() {
-    let (primary, candidate) = differing();
-    let tee = Tee::start(&primary, &candidate, &with_rule());
-    let binaries = Path::new(env!("CARGO_BIN_EXE_paritee")).parent().unwrap();
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
-    let commands = crate::readme::commands("docs/upgrades.md");
-    assert!(commands.len() >= 4, "{commands:?}");
-    for command in commands {
-        let mut bash = std::process::Command::new("bash");
-        bash.args(["-c", &command]).current_dir(tee.file(".")).env("PATH", &path);
-        let output = bash.env("PID", tee.process().to_string()).env("ADMIN", format!("http://{}", tee.admin)).output();
-        let output = output.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && !said.contains("error"), "$ {command}\n{said}");
-    }
-    until("both were read", || (tee.metric("paritee_config_reloads_total{outcome=\"applied\"}") == 2).then_some(()));
 }

@@ -37,16 +37,21 @@ impl Tee {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("paritee.toml");
         std::fs::write(&file, places(port, config)).unwrap();
-        Tee::spawn(&file, dir)
+        Tee::again(dir)
     }
     /// Again, in the same directory.
     pub(crate) fn again(dir: tempfile::TempDir) -> Tee {
-        Tee::spawn(&dir.path().join("paritee.toml"), dir)
+        Tee::run(serve(dir.path(), &[]), dir)
     }
-    fn spawn(config: &Path, dir: tempfile::TempDir) -> Tee {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_paritee"));
-        command.args(["serve", "--config"]).arg(config).arg("--store").arg(dir.path().join("store"));
-        Tee::run(command, dir)
+    /// A process that takes this one's place, and its directory with it.
+    pub(crate) fn successor(&mut self) -> Tee {
+        let dir = self.dir.take().unwrap();
+        Tee::run(serve(dir.path(), &["--take-over"]), dir)
+    }
+    /// A process that would like to live in the same directory, and cannot: how it ends, and what it says.
+    pub(crate) fn rival(&self, flags: &[&str]) -> (Option<i32>, String) {
+        let output = serve(self.dir.as_ref().unwrap().path(), flags).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
     /// In a directory with a config, on sockets that are passed as systemd does it: the first for clients, the second for the
     /// admin API.
@@ -164,6 +169,13 @@ impl Tee {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// `paritee serve` in a directory with a config.
+fn serve(dir: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paritee"));
+    command.args(["serve", "--config"]).arg(dir.join("paritee.toml")).arg("--store").arg(dir.join("store")).args(flags);
+    command
 }
 
 /// A config between these two.
