@@ -245,6 +245,43 @@ fn a_successor_that_is_killed_before_it_has_the_store_leaves_a_gap() {
     assert_eq!((number(&ledger, "received"), ledger["gaps"].as_array().map_or(0, Vec::len)), (2, 1), "{ledger}");
 }
 
+/// One that has the store is like any other: what is lost with it is bounded by what it wrote last.
+#[test]
+fn a_successor_that_is_killed_later_leaves_a_gap_with_a_bound() {
+    let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::answering(plain(b"same")));
+    let mut first = Tee::start(&primary, &candidate, "");
+    let second = first.successor();
+    assert!(first.ended().success());
+    until("the ledger", || (second.admin("GET", "/api/ledger", "Host: localhost\r\n").status == 200).then_some(()));
+    let durable = || number(&second.ledger(), "durable_seq");
+    let before = durable();
+    assert_eq!(second.client().get("/a").status, 200);
+    until("it is on the device", || (durable() > before).then_some(()));
+    let gaps = Tee::again(second.killed()).ledger()["gaps"].clone();
+    let bound = gaps[0]["up_to"].as_u64();
+    assert!(bound.is_some_and(|bound| bound < 1_000_000), "{gaps}");
+}
+
+/// A server that closes an idle connection may cross a request on its way.
+#[test]
+fn an_idle_connection_is_answered_once_more_and_learns_that_it_was_the_last_time() {
+    let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::answering(plain(b"same")));
+    let mut first = Tee::start(&primary, &candidate, "");
+    let (mut idle, mut silent) = (first.client(), first.client());
+    assert_eq!(idle.get("/a").header("connection"), None);
+    let second = first.successor();
+    until("handed over", || first.said("handed over").then_some(()));
+    // Longer than a stop would leave them.
+    thread::sleep(Duration::from_millis(1_500));
+    for client in [&mut idle, &mut silent] {
+        let answer = client.get("/b");
+        assert_eq!((&*answer.body, answer.header("connection")), (&b"same"[..], Some("close")));
+        assert_eq!(client.rest(), b"");
+    }
+    assert!(first.ended().success());
+    assert_eq!(second.client().get("/c").header("connection"), None);
+}
+
 #[test]
 fn the_mirrors_switch_and_a_new_number_of_threads_are_taken_over() {
     let (primary, candidate) = (Origin::answering(plain(b"same")), Origin::answering(plain(b"same")));
