@@ -134,6 +134,8 @@ impl Writer {
     }
     /// Opens the store and notes the start, durably.
     pub(super) fn start(&mut self) -> Result<Source, StoreError> {
+        // The time that was passed in is that of this moment.
+        self.started.1 = Instant::now();
         let set_aside = self.open(None)?;
         self.note_opened(set_aside);
         Ok(self.source())
@@ -265,7 +267,7 @@ impl Writer {
         let (source, dir) = (self.source(), self.shared.dir.clone());
         let Some((disk, state)) = &mut self.ready else { return Ok(()) };
         // What was closed before the store was open does not know whose it is.
-        self.pending.iter_mut().for_each(|batch| batch.source = source);
+        self.pending.iter_mut().filter(|batch| batch.source.tee == 0).for_each(|batch| batch.source = source);
         let pending = &self.pending;
         let changed = open::guarded(&dir, || {
             let mut changed = Changed::default();
