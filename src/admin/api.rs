@@ -14,12 +14,12 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-type Tee = State<Arc<Shared>>;
+pub(super) type Tee = State<Arc<Shared>>;
 
 /// How long a report waits for what is on its way to the store.
 const SETTLE: Duration = Duration::from_secs(1);
 
-fn json<T: Serialize>(status: StatusCode, view: &T) -> Response {
+pub(super) fn json<T: Serialize>(status: StatusCode, view: &T) -> Response {
     match serde_json::to_vec(view) {
         Ok(body) => {
             (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
@@ -47,7 +47,16 @@ pub(super) async fn method_not_allowed() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
 }
 
+/// While the store is with the process before, nobody knows what is in it: half an account would look like one.
+pub(super) fn not_open(shared: &Shared) -> Option<Response> {
+    let message = "the store is with the process before; it is opened when that one has ended: try again";
+    shared.control.store().opened().is_none().then(|| error(StatusCode::SERVICE_UNAVAILABLE, message))
+}
+
 pub(super) async fn ledger(State(shared): Tee) -> Response {
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
     json(StatusCode::OK, &Whole::from(build::ledger(&shared.control.ledger())))
 }
 
@@ -62,6 +71,9 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
         Ok(query) => query,
         Err(wrong) => return error(StatusCode::BAD_REQUEST, wrong.to_string()),
     };
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
     // What was judged before this call is in the report; a store that does not take writes shows in the health facts.
     shared.control.settle(SETTLE).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
@@ -70,6 +82,9 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
 }
 
 pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Response {
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
     shared.control.settle(SETTLE).await;
     let records = shared.control.store().signatures();
     let record = match build::find(&records, &id) {
@@ -80,7 +95,12 @@ pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Res
     match shared.control.store().exemplars(record.id) {
         Ok(exemplars) => json(
             StatusCode::OK,
-            &build::show(record, &exemplars, &Sides::of(&shared.config), &shared.control.store().suppression()),
+            &build::show(
+                record,
+                &exemplars,
+                &Sides::of(&shared.control.config()),
+                &shared.control.store().suppression(),
+            ),
         ),
         Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     }
@@ -123,6 +143,10 @@ struct HealthView {
     in_flight_bytes: u64,
     connections: u64,
     uptime_s: u64,
+    /// The number of the config in force, from 1.
+    config: u64,
+    /// The last config that was read was not this one; `/api/reload` says why.
+    config_refused: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     store_failing: Option<String>,
 }
@@ -142,6 +166,8 @@ fn health(status: &'static str, health: Health) -> HealthView {
         in_flight_bytes: health.in_flight_bytes,
         connections: health.connections,
         uptime_s: health.uptime_s,
+        config: health.reloads.number,
+        config_refused: health.reloads.refusal.is_some(),
         store_failing: health.store_failing,
     }
 }

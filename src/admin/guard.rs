@@ -24,7 +24,8 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = match refuse(shared.config.admin_token.as_deref(), shared.bound, &request) {
+    let config = shared.control.config();
+    let mut response = match refuse(config.admin_token.as_deref(), shared.bound, &request) {
         Some(refusal) => refusal,
         None => tokio::time::timeout(ANSWER, next.run(request))
             .await

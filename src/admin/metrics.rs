@@ -4,7 +4,7 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BOUNDS_US, BreakerState, CLASSES, FAILURES, Health, NotAccepted, SIDES, TurnedAway};
+use crate::mirror::{BOUNDS_US, BreakerState, CLASSES, FAILURES, Health, NotAccepted, ReloadState, SIDES, TurnedAway};
 use crate::store::LeftOut;
 use crate::sys;
 use axum::extract::State;
@@ -14,6 +14,10 @@ use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    // Counters that go back and jump would show as traffic.
+    if let Some(wait) = super::api::not_open(&shared) {
+        return wait;
+    }
     let control = &shared.control;
     let mut by_severity = [0_u64; 4];
     for record in control.store().signatures() {
@@ -98,6 +102,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: Left
     page.one("paritee_live_lag_seconds", "gauge", help, seconds(health.lag.worst_us));
     page.one("paritee_live_threads_late", "gauge", "Live threads too late to mirror.", health.lag.late);
     store(&mut page, ledger, health, left_out);
+    reloads(&mut page, &health.reloads);
     page.one("paritee_uptime_seconds", "gauge", "Since the start.", health.uptime_s);
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
@@ -186,6 +191,16 @@ fn store(page: &mut Page, ledger: &Ledger, health: &Health, left_out: LeftOut) {
     page.many(("paritee_store_left_out_total", "counter", help), "what", kept_out);
     let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
     page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
+}
+
+/// Reading the config again.
+fn reloads(page: &mut Page, reloads: &ReloadState) {
+    let outcomes = [("applied", reloads.applied), ("refused", reloads.refused)];
+    page.many(("paritee_config_reloads_total", "counter", "Configs read again, by outcome."), "outcome", outcomes);
+    let help = "When the config in force was read, seconds since the Unix epoch.";
+    page.one("paritee_config_last_reload_timestamp_seconds", "gauge", help, reloads.in_force_since_ms / 1_000);
+    let refused = u8::from(reloads.refusal.is_some());
+    page.one("paritee_config_refused", "gauge", "1 when the last config that was read was refused.", refused);
 }
 
 /// What is done so that the candidate knows the clients' sessions; nothing where none are kept.

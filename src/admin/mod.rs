@@ -4,8 +4,8 @@
 mod api;
 mod guard;
 mod metrics;
+mod reload;
 
-use crate::config::Config;
 use crate::mirror::Control;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -28,7 +28,6 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// What every handler sees.
 struct Shared {
     control: Arc<Control>,
-    config: Arc<Config>,
     /// Where the listener is bound: one of the names it answers to.
     bound: SocketAddr,
 }
@@ -61,7 +60,7 @@ impl Drop for Handle {
 }
 
 /// Starts answering on a listener that the caller has bound.
-pub fn start(listener: std::net::TcpListener, control: Arc<Control>, config: Arc<Config>) -> io::Result<Handle> {
+pub fn start(listener: std::net::TcpListener, control: Arc<Control>) -> io::Result<Handle> {
     listener.set_nonblocking(true)?;
     let bound = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -70,7 +69,7 @@ pub fn start(listener: std::net::TcpListener, control: Arc<Control>, config: Arc
         tokio::net::TcpListener::from_std(listener)?
     };
     let (stop, stopped) = watch::channel(false);
-    let router = router(Arc::new(Shared { control, config, bound }));
+    let router = router(Arc::new(Shared { control, bound }));
     let thread = std::thread::Builder::new()
         .name("paritee-admin".to_owned())
         .spawn(move || runtime.block_on(accept(listener, router, stopped)))?;
@@ -84,6 +83,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/signatures/{id}", get(api::signature))
         .route("/api/mirror", get(api::mirror))
         .route("/api/mirror/{switch}", post(api::switch))
+        .route("/api/reload", get(reload::state).post(reload::reload))
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
         .route("/metrics", get(metrics::metrics))

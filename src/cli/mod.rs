@@ -5,6 +5,8 @@ mod config;
 mod diff;
 mod exit;
 mod failure;
+mod hand_over;
+mod inherited;
 mod ledger;
 mod log;
 mod message;
@@ -13,6 +15,7 @@ mod report;
 mod serve;
 mod show;
 mod sides;
+mod signals;
 mod source;
 
 pub use exit::Exit;

@@ -1,11 +1,14 @@
 //! `paritee serve`: the tee itself. Puts the rooms together, waits for signals, and takes them apart in order.
 
 use super::Exit;
+use super::hand_over::{self, Before, Offering, Sockets};
+use super::inherited::Inherited;
 use super::log::{self, say};
-use crate::config::{self, Config, Flags, Upstream};
+use super::signals::{Signals, Told};
+use crate::config::{self, Config, Flags, Given, Upstream};
 use crate::mirror::{self, Control};
-use crate::redact::{RedactOptions, Redactor};
-use crate::store::{Opened, Options, StoreError, StoreHandle};
+use crate::proxy::{Listeners, Proxy, Stop};
+use crate::store::{Options, StoreError, StoreHandle};
 use crate::sys::{self, Service};
 use crate::{admin, judge, proxy};
 use anyhow::Context as _;
@@ -13,7 +16,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What is under way may be answered within this after a stop was asked for …
 const DRAIN_LIVE: Duration = Duration::from_secs(10);
@@ -21,8 +23,16 @@ const DRAIN_LIVE: Duration = Duration::from_secs(10);
 const DRAIN_SHADOW: Duration = Duration::from_secs(3);
 /// … and what was judged may be written within this.
 const CLOSE_STORE: Duration = Duration::from_millis(1_500);
+/// Where the sockets outlive the process, an idle connection may ask once more within this. Whoever connects anew waits for the
+/// next process as long.
+const IDLE_AT_RESTART: Duration = Duration::from_millis(250);
+/// Where another process serves already, an idle connection may ask once more within this. What is still idle then has been
+/// silent for longer than most servers allow.
+const IDLE_HANDED_OVER: Duration = Duration::from_secs(8);
 /// Live threads end by themselves; this is for their last steps.
 const GRACE: Duration = Duration::from_millis(300);
+/// Where a service manager may wait for signs and did not say how often, one is given at least so often.
+const BEAT_WITHIN: Duration = Duration::from_secs(4);
 /// Fewer descriptors are told of.
 const ENOUGH_DESCRIPTORS: u64 = 4_096;
 
@@ -50,11 +60,16 @@ pub(crate) struct Args {
     /// Live threads
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// Take the place of the tee that has this store: no connection is refused, no request fails
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// Runs `serve`.
 pub(crate) fn run(args: Args) -> Exit {
     sys::keep_freed_memory();
+    // First of all: what was passed is found by its numbers.
+    let inherited = Inherited::take();
     let set = |name| std::env::var(name).ok();
     if let Err(wrong) = log::start(set("PARITEE_LOG").as_deref(), set("PARITEE_LOG_FORMAT").as_deref()) {
         say(&wrong);
@@ -68,7 +83,8 @@ pub(crate) fn run(args: Args) -> Exit {
         store: args.store,
         workers: args.workers,
     };
-    let config = match config::load(args.config.as_deref(), &flags) {
+    let given = Given { file: args.config, flags };
+    let config = match given.load() {
         Ok(config) => config,
         Err(error) => {
             say(&error.to_string());
@@ -83,8 +99,10 @@ pub(crate) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    let service = Arc::new(sys::Service::from_env());
-    match serve(Arc::new(config), key, &service) {
+    let service = Arc::new(Service::from_env());
+    let (config, take_over) = (Arc::new(config), args.take_over);
+    let start = |inherited| Start { config, given, key, inherited, take_over, service: service.clone() };
+    match inherited.and_then(|inherited| serve(start(inherited))) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(&format!("{error:#}"));
@@ -94,91 +112,154 @@ pub(crate) fn run(args: Args) -> Exit {
     }
 }
 
-fn serve(config: Arc<Config>, key: [u8; 32], service: &Arc<Service>) -> anyhow::Result<()> {
+/// What a tee is started from.
+struct Start {
+    config: Arc<Config>,
+    given: Given,
+    key: [u8; 32],
+    inherited: Inherited,
+    take_over: bool,
+    service: Arc<Service>,
+}
+
+fn serve(start: Start) -> anyhow::Result<()> {
+    let Start { config, given, key, inherited, take_over, service } = start;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let guard = runtime.enter();
     let signals = Signals::new().context("cannot wait for signals")?;
     drop(guard);
-    let listeners = proxy::bind(config.listen, config.workers)
-        .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?;
-    let admin_socket = config.admin.map(bind_admin).transpose()?;
+    let before = if take_over { Before::ask(&config.store.dir)? } else { None };
+    if take_over && before.is_none() {
+        say("there is no tee to take over from: this one starts as usual");
+    }
+    let (before, passed) = before.map_or_else(
+        || (None, Sockets { held: !inherited.live.is_empty(), live: inherited.live, admin: inherited.admin }),
+        |(before, sockets)| (Some(before), sockets),
+    );
+    let held = passed.held;
+    let (listeners, admin_socket) = places(&config, passed)?;
+    let admin_copy = admin_socket.as_ref().map(TcpListener::try_clone).transpose().context("the admin socket")?;
+    let own = Sockets { live: listeners.copies().context("the sockets")?, admin: admin_copy, held };
     let incarnation = random()?;
     service.status("opening the store");
-    let (store, opened) = open_store(&config, incarnation)?;
+    let (store, mirroring) = match before {
+        None => (open_store(&config, incarnation)?, true),
+        Some(before) => {
+            let mirroring = before.ready(incarnation)?;
+            say("taking over: the store follows when the tee before has ended");
+            (store_when_free(&config, incarnation)?, mirroring)
+        }
+    };
     let (control, _shadow) = mirror::start(mirror::Setup {
         config: config.clone(),
         store: store.clone(),
-        base: opened.ledger,
-        ownership: opened.ownership,
         key,
-        redactor: redactor(&config, key),
+        given,
+        service: service.clone(),
         incarnation,
         judge: Arc::new(judge::judge),
     })
     .context("cannot start the shadow thread")?;
+    control.set_mirroring(mirroring);
     let address = listeners.address();
     let admin_address = admin_socket.as_ref().and_then(|socket| socket.local_addr().ok());
     let proxy = proxy::start(listeners, control.clone(), DRAIN_LIVE).context("cannot start the live threads")?;
-    let admin = match admin_socket {
-        Some(socket) => {
-            Some(admin::start(socket, control.clone(), config.clone()).context("cannot start the admin API")?)
-        }
-        None => None,
-    };
+    let admin = admin_socket.map(|socket| admin::start(socket, control.clone())).transpose();
+    let admin = admin.context("cannot start the admin API")?;
     tell(&config, address, admin_address);
     tell_of_descriptors(sys::descriptor_limit(), control.health().taking_in.limit);
-    service.ready(&format!("serving {address}"));
-    runtime.block_on(async {
-        if let Some(within) = service.watchdog() {
-            let service = service.clone();
-            tokio::spawn(proxy::watch(proxy.heartbeats(), within, move || service.alive()));
-        }
-        signals.until_stop(&control).await;
-        say("stopping: what is under way is answered first");
-        service.stopping(DRAIN_LIVE + GRACE + DRAIN_SHADOW + CLOSE_STORE);
-        proxy.drain(DRAIN_LIVE + GRACE).await;
-        if !control.drain(DRAIN_SHADOW).await {
-            say("the shadow side did not end in time: what it still held is not judged");
-        }
-    });
-    drop(admin);
-    if !store.close(CLOSE_STORE) {
-        say("the store did not take everything in time: its ledger will show a gap");
-    }
+    service.serving(&format!("serving {address}"));
+    let offering = hand_over::offer(store.clone(), config.store.dir.clone(), own);
+    let told = (signals, offering, Watchdog { service, take_over });
+    runtime.block_on(until_the_end(told, control, proxy, admin, (store, held)));
     runtime.shutdown_background();
     Ok(())
 }
 
-/// The signals that a tee listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    mirror_off: Signal,
-    mirror_on: Signal,
+/// Serves until it is told to end, and takes the rooms apart in order.
+async fn until_the_end(
+    (signals, mut offering, watchdog): (Signals, Offering, Watchdog),
+    control: Arc<Control>,
+    proxy: Proxy,
+    mut admin: Option<admin::Handle>,
+    (store, held): (StoreHandle, bool),
+) {
+    let beating = watchdog.start(&proxy);
+    let told = signals.until_told(&control, &mut offering).await;
+    offering.end();
+    let (how, successor) = match told {
+        Told::HandedOver(successor) => {
+            say("handed over: what is under way is answered first");
+            // Whoever asks from now on means the other one, and the service manager hears of that one alone.
+            admin = None;
+            beating.into_iter().for_each(|beating| beating.abort());
+            (Stop::PassedOn(IDLE_HANDED_OVER), Some(successor))
+        }
+        Told::Stop => {
+            say("stopping: what is under way is answered first");
+            watchdog.service.stopping(DRAIN_LIVE + GRACE + DRAIN_SHADOW + CLOSE_STORE);
+            (if held { Stop::PassedOn(IDLE_AT_RESTART) } else { Stop::ForGood }, None)
+        }
+    };
+    proxy.drain(how, DRAIN_LIVE + GRACE).await;
+    if !control.drain(DRAIN_SHADOW).await {
+        say("the shadow side did not end in time: what it still held is not judged");
+    }
+    drop(admin);
+    if !store.close_for(successor, CLOSE_STORE) {
+        say("the store did not take everything in time: its ledger will show a gap");
+    }
 }
 
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            mirror_off: signal(SignalKind::user_defined1())?,
-            mirror_on: signal(SignalKind::user_defined2())?,
-        })
+/// Who is told that the live threads are turning.
+struct Watchdog {
+    service: Arc<Service>,
+    take_over: bool,
+}
+
+impl Watchdog {
+    /// A process that took over was not told how often; the one before may have been.
+    fn start(&self, proxy: &Proxy) -> Option<tokio::task::JoinHandle<()>> {
+        let untold = (self.take_over && self.service.is_managed()).then_some(BEAT_WITHIN);
+        let within = self.service.watchdog().or(untold)?;
+        let service = self.service.clone();
+        Some(tokio::spawn(proxy::watch(proxy.heartbeats(), within, move || service.alive())))
     }
-    /// Works the mirror's switch until a stop is asked for.
-    async fn until_stop(mut self, control: &Control) {
-        loop {
-            let on = tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.mirror_off.recv() => false,
-                _ = self.mirror_on.recv() => true,
-            };
-            control.set_mirroring(on);
-            say(if on { "mirroring is on" } else { "mirroring is off" });
+}
+
+/// Where clients and the admin API are listened to. What systemd holds counts, whatever the config says; what another tee has
+/// passed is used where the config means the same place.
+fn places(config: &Config, passed: Sockets) -> anyhow::Result<(Listeners, Option<TcpListener>)> {
+    let Sockets { live, admin, held } = passed;
+    let is_meant = |socket: &TcpListener, said: SocketAddr| {
+        held || said.port() == 0 || socket.local_addr().is_ok_and(|address| address == said)
+    };
+    let listeners = match live.first().is_some_and(|first| is_meant(first, config.listen)) {
+        true => Listeners::inherited(live, config.workers).context("the sockets that were passed")?,
+        false => proxy::bind(config.listen, config.workers)
+            .with_context(|| format!("cannot listen on {}: name another address with --listen", config.listen))?,
+    };
+    let passed = admin.filter(|socket| held || config.admin.is_some_and(|said| is_meant(socket, said)));
+    let admin = match passed {
+        None => config.admin.map(bind_admin).transpose()?,
+        Some(socket) => {
+            let address = socket.local_addr().context("the admin socket")?;
+            let is_open = !address.ip().is_loopback() && config.admin_token.is_none();
+            anyhow::ensure!(!is_open, "the admin socket that was passed can be reached from outside: set admin_token");
+            Some(socket)
+        }
+    };
+    let admin_address = admin.as_ref().and_then(|socket| socket.local_addr().ok());
+    let said = Some(config.listen).filter(|said| *said != config::LISTEN);
+    for (what, said, is) in [("listen", said, Some(listeners.address())), ("admin", config.admin, admin_address)] {
+        if let (Some(said), Some(is)) = (said, is)
+            && said != is
+            && said.port() != 0
+        {
+            say(&format!("{what} is {said}, and the socket that was passed is at {is}: the socket counts"));
         }
     }
+    Ok((listeners, admin))
 }
 
 fn bind_admin(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -194,18 +275,18 @@ fn random() -> anyhow::Result<u64> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
-fn redactor(config: &Config, key: [u8; 32]) -> Redactor {
-    let redact = config.redact.clone();
-    Redactor::new(RedactOptions { headers: redact.headers, paths: redact.paths, shapes: redact.shapes }, key)
-}
-
-fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened), StoreError> {
+fn store_options(config: &Config) -> (Options, u64) {
     let options = Options {
         cache_bytes: config.store.cache_bytes,
         exemplars: config.store.exemplars,
         sides: std::iter::once(&config.primary).chain(&config.candidate).map(Upstream::url).collect(),
     };
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    (options, now_ms)
+}
+
+fn open_store(config: &Config, incarnation: u64) -> Result<StoreHandle, StoreError> {
+    let (options, now_ms) = store_options(config);
     let (store, opened) =
         StoreHandle::start(&config.store.dir, &options, incarnation, now_ms, config.mirror.shadow_nice)?;
     if let Some((aside, salvaged, lost)) = &opened.set_aside {
@@ -214,7 +295,13 @@ fn open_store(config: &Config, incarnation: u64) -> Result<(StoreHandle, Opened)
             aside.display()
         ));
     }
-    Ok((store, opened))
+    Ok(store)
+}
+
+/// The same, once the tee before has closed it.
+fn store_when_free(config: &Config, incarnation: u64) -> Result<StoreHandle, StoreError> {
+    let (options, now_ms) = store_options(config);
+    StoreHandle::start_when_free(&config.store.dir, &options, incarnation, now_ms, config.mirror.shadow_nice)
 }
 
 /// A side as people know it: its port, or its URL where there is more to say.

@@ -2,11 +2,13 @@
 
 use super::error::ConfigError;
 use super::files::Found;
+use super::fixed;
 use super::resolve::{Surroundings, resolve};
+use super::source::Source;
 use super::{Config, Flags};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,24 +28,67 @@ fn roots() -> Result<rustls::RootCertStore, String> {
     }
 }
 
+/// What the command line gave to make a config from, kept so that it can be read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// `--config FILE`.
+    pub file: Option<PathBuf>,
+    /// What wins over it.
+    pub flags: Flags,
+}
+
+impl Given {
+    /// Reads it.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        load(self.file.as_deref(), &self.flags)
+    }
+    /// Reads it again, and every file that it names, for a tee that runs under `running`. What a running tee cannot change
+    /// is refused; so is a tee that has no file.
+    pub fn load_again(&self, running: &Config) -> Result<Config, ConfigError> {
+        match &self.file {
+            Some(file) => under(Some(file), &self.flags, Some(running)),
+            None => Err(ConfigError::plain("the flags", "this tee was started without a config file")
+                .allowing("start it with --config FILE, then the file can be read again")),
+        }
+    }
+}
+
 /// Reads a config file (or none) and lays the flags over it.
 pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, ConfigError> {
+    under(file, flags, None)
+}
+
+fn under(file: Option<&Path>, flags: &Flags, running: Option<&Config>) -> Result<Config, ConfigError> {
     let text = file.map(read).transpose()?;
     let name = file.map_or_else(|| "the flags".to_owned(), |file| file.display().to_string());
     let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let cores = || std::thread::available_parallelism().map_or(2, usize::from);
     let around = Surroundings {
         env: &|name| std::env::var(name).ok(),
         today: (seconds / 86_400) as i64,
-        cores: std::thread::available_parallelism().map_or(2, usize::from),
+        // A machine that has lost or gained cores meanwhile is no change of the config.
+        cores: running.map_or_else(cores, |running| running.workers),
         base,
         roots: &roots,
         files: &found,
     };
     let mut config = resolve(text.as_deref(), &name, flags, &around)?;
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed).map_err(|error| ConfigError::plain("the system's randomness", error.to_string()))?;
-    Arc::make_mut(&mut config.context).hash_key = u64::from_ne_bytes(seed);
+    let hash_key = match running {
+        Some(running) => {
+            let source = Source::new(&name, text.as_deref().unwrap_or(""), around.env);
+            fixed::check(&source, &source.parse()?, running, &config)?;
+            // What was hashed before is held against what is hashed from now on.
+            running.context.hash_key
+        }
+        None => {
+            let mut seed = [0; 8];
+            getrandom::fill(&mut seed)
+                .map_err(|error| ConfigError::plain("the system's randomness", error.to_string()))?;
+            u64::from_ne_bytes(seed)
+        }
+    };
+    Arc::make_mut(&mut config.context).hash_key = hash_key;
     Ok(config)
 }
 

@@ -5,6 +5,7 @@
 mod address;
 mod error;
 mod files;
+mod fixed;
 mod guards;
 mod load;
 mod raw;
@@ -24,7 +25,7 @@ mod trust;
 
 pub use crate::evidence::StoreBodies;
 pub use error::{ConfigError, Place, Told};
-pub use load::{load, secret_key};
+pub use load::{Given, load, secret_key};
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 pub use split::SplitBy;
 
@@ -37,6 +38,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Where clients connect unless the config says so.
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7070);
 
 /// What the command line says; each flag wins over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,6 +113,18 @@ impl Upstream {
             Endpoint::Unix(path) if base_path.is_empty() => format!("unix:{}", path.display()),
             Endpoint::Unix(path) => format!("unix:{}:{base_path}", path.display()),
         }
+    }
+    /// True where a connection that was made for the one serves the other. Never over TLS: the certificates may have been
+    /// changed in their files.
+    pub fn shares_connections(&self, other: &Upstream) -> bool {
+        let same_place = match (&self.endpoint, &other.endpoint) {
+            (Endpoint::Tcp { host, port, tls: None }, Endpoint::Tcp { host: theirs, port: at, tls: None }) => {
+                (host, port) == (theirs, at)
+            }
+            (Endpoint::Unix(path), Endpoint::Unix(other)) => path == other,
+            _ => false,
+        };
+        same_place && (self.http2, self.connect_timeout) == (other.http2, other.connect_timeout)
     }
 }
 

@@ -58,8 +58,7 @@ pub(super) fn resolve(
     }
     warn_of_secondary(secondary.as_ref(), &primary, candidate.is_some(), &mut warnings);
 
-    let listen = address_of(&source, "--listen", &flags.listen, &raw.listen)?
-        .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7070)));
+    let listen = address_of(&source, "--listen", &flags.listen, &raw.listen)?.unwrap_or(super::LISTEN);
     let admin = address_of(&source, "--admin", &flags.admin, &raw.admin)?;
     let admin_token = token(&source, &raw)?;
     check_addresses(&source, &raw, listen, admin, admin_token.is_some(), &primary)?;

@@ -109,11 +109,10 @@ impl Fold {
         self
     }
 
-    /// There is a secondary: what may be noise is counted.
-    #[must_use]
-    pub fn with_pairs(mut self) -> Fold {
-        self.pairs = Some(Pairs::default());
-        self
+    /// Whether there is a secondary: then what may be noise is counted. Where there is one no longer, what was not taken yet
+    /// goes.
+    pub fn count_pairs(&mut self, wanted: bool) {
+        self.pairs = wanted.then(|| self.pairs.take().unwrap_or_default());
     }
 
     /// Signatures (once an exchange) that were not recorded since there are too many; the exchanges themselves are counted

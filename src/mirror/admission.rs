@@ -4,12 +4,14 @@
 use super::back_off::Withheld;
 use super::breaker::Pass;
 use super::budget::Permit;
+use super::in_force::InForce;
 use super::sample::sampled;
 use super::shared::Shared;
 use crate::config::RouteConfig;
 use crate::evidence::NotMirrored;
 use http::{HeaderMap, Method};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What one exchange takes beside the bytes of its bodies and heads.
@@ -41,9 +43,14 @@ impl Facts<'_> {
 }
 
 /// The permit, or the first reason against it. `late` where this thread has no time to mirror.
-pub(super) fn admit(shared: &Shared, facts: &Facts<'_>, late: bool) -> Result<Permit, NotMirrored> {
-    let mirror = &shared.config.mirror;
-    refused_by_kind(shared, facts).map_or(Ok(()), Err)?;
+pub(super) fn admit(
+    shared: &Shared,
+    force: &Arc<InForce>,
+    facts: &Facts<'_>,
+    late: bool,
+) -> Result<Permit, NotMirrored> {
+    let mirror = &force.config.mirror;
+    refused_by_kind(shared, force, facts).map_or(Ok(()), Err)?;
     if late {
         return Err(NotMirrored::Lag);
     }
@@ -53,16 +60,16 @@ pub(super) fn admit(shared: &Shared, facts: &Facts<'_>, late: bool) -> Result<Pe
     // A log-in has no session yet to be sampled by, and each sampled session needs its own.
     let in_anyway = facts.establishes() && mirror.basis_points > 0;
     let is_in = |basis_points| in_anyway || sampled(basis_points, &mirror.key, facts.headers, facts.peer);
-    let share = shared.back_off.basis_points(mirror.basis_points);
+    let share = force.back_off.basis_points(mirror.basis_points);
     if !is_in(share) {
         let backed_off = share < mirror.basis_points && is_in(mirror.basis_points);
         return Err(if backed_off { NotMirrored::BackOff } else { NotMirrored::Percent });
     }
-    let pass = shared.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
+    let pass = force.breaker.pass(std::time::Instant::now()).ok_or(NotMirrored::Breaker)?;
     let heads: usize = facts.headers.values().map(|value| value.len()).sum();
     let body = facts.body_length.unwrap_or(0) as usize;
-    let permit = shared.budget.admit(OVERHEAD + heads + body, pass == Pass::Probe)?;
-    match &shared.limiter {
+    let permit = force.permit(OVERHEAD + heads + body, pass == Pass::Probe)?;
+    match &force.limiter {
         Some(limiter) if limiter.check().is_err() => Err(NotMirrored::Rate),
         _ => Ok(permit),
     }
@@ -70,21 +77,21 @@ pub(super) fn admit(shared: &Shared, facts: &Facts<'_>, late: bool) -> Result<Pe
 
 /// Takes the permit away again where the request is to be a control request. Never a write or a log-in, whose loss at the
 /// candidate would show in what is mirrored later; never the request by which the breaker looks whether the candidate is back.
-pub(super) fn withhold(shared: &Shared, facts: &Facts<'_>, permit: Permit) -> Result<Permit, Withheld> {
+pub(super) fn withhold(force: &InForce, facts: &Facts<'_>, permit: Permit) -> Result<Permit, Withheld> {
     if !facts.method.is_safe() || facts.establishes() || permit.is_probe() {
         return Ok(permit);
     }
     // Without this one's own place.
-    let in_flight = shared.budget.in_use().0.saturating_sub(1);
-    shared.back_off.withhold(in_flight).map_or(Ok(permit), Err)
+    let in_flight = force.in_use.now().0.saturating_sub(1);
+    force.back_off.withhold(in_flight).map_or(Ok(permit), Err)
 }
 
 /// What kind of request is not mirrored, whatever the load.
-fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
+fn refused_by_kind(shared: &Shared, force: &InForce, facts: &Facts<'_>) -> Option<NotMirrored> {
     let allowed = match facts.route.and_then(|route| route.mirror) {
         _ if facts.establishes() => true,
         Some(allowed) => allowed,
-        None => shared.config.mirror.methods.contains(facts.method),
+        None => force.config.mirror.methods.contains(facts.method),
     };
     let never = facts.route.is_some_and(|route| route.mirror == Some(false));
     let refusals = [
@@ -93,7 +100,7 @@ fn refused_by_kind(shared: &Shared, facts: &Facts<'_>) -> Option<NotMirrored> {
         (facts.upgrade, NotMirrored::Upgrade),
         (!shared.mirroring.load(Relaxed), NotMirrored::Off),
         (shared.draining.load(Relaxed), NotMirrored::Draining),
-        (shared.config.candidate.is_none(), NotMirrored::NoCandidate),
+        (force.config.candidate.is_none(), NotMirrored::NoCandidate),
         (!never && !allowed, NotMirrored::Method),
         (never, NotMirrored::Route),
     ];

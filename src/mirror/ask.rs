@@ -3,7 +3,7 @@
 use super::lane::Job;
 use super::session::Passport;
 use super::shared::Shared;
-use crate::config::Upstream;
+use crate::config::{Config, Upstream};
 use crate::evidence::NotJudged;
 use crate::exchange::{
     Answer, Body as Captured, Chunks, ExchangeId, Failure, FailureKind, Outcome, Request as Asked, Response,
@@ -22,6 +22,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -83,6 +84,7 @@ pub(super) struct Leg {
     pub(super) pool: Rc<Pool<CopyBody>>,
     /// Where HTTP/2 is not spoken: the cheaper way there.
     lines: Option<Rc<Lines>>,
+    max_body: usize,
     /// What a client of HTTP/1.0 that names no host has asked for.
     default_host: Option<HeaderValue>,
     /// Its answers are let go of at once, so they need not be copied out of the connection's read buffer.
@@ -90,13 +92,23 @@ pub(super) struct Leg {
 }
 
 impl Leg {
-    /// Without connections yet; `primary` is whom the clients asked.
-    pub(super) fn new(side: &'static str, upstream: Upstream, primary: &Upstream, for_now: bool) -> Leg {
+    /// To a side of this config, by this way; the connections of the leg before it serve on where they went the same way.
+    pub(super) fn new(
+        upstream: &Upstream,
+        config: &Config,
+        way: &Arc<Reach>,
+        before: Option<&Leg>,
+        for_now: bool,
+    ) -> Leg {
+        let same = before.filter(|before| Arc::ptr_eq(before.pool.reach(), way));
         let dialect = Dialect { preserve_case: false, buffer: BUFFER };
-        let reach = Reach::new(side, &upstream);
-        let lines = (!upstream.http2).then(|| Lines::new(reach.clone()));
-        let pool = Pool::new(reach, dialect);
-        Leg { upstream, pool, lines, default_host: HeaderValue::from_str(&primary.authority).ok(), for_now }
+        let pool = same.map_or_else(|| Pool::new(way.clone(), dialect), |same| same.pool.clone());
+        let known = same.and_then(|same| same.lines.clone());
+        let lines = (!upstream.http2).then(|| known.unwrap_or_else(|| Lines::new(way.clone())));
+        // Whom the clients asked.
+        let default_host = HeaderValue::from_str(&config.primary.authority).ok();
+        let max_body = config.mirror.max_body;
+        Leg { upstream: upstream.clone(), pool, lines, max_body, default_host, for_now }
     }
     /// Asks the candidate. An answer that would take the copies over their bounds is not judged.
     pub(super) async fn ask(
@@ -106,7 +118,8 @@ impl Leg {
         id: ExchangeId,
         passport: &Passport,
     ) -> Result<Answer, NotJudged> {
-        let patience = if job.permit.is_probe() { shared.breaker.probe_timeout() } else { self.upstream.timeout };
+        let patience =
+            if job.permit.is_probe() { job.permit.force().breaker.probe_timeout() } else { self.upstream.timeout };
         let expiry_s = marker_expiry_s(patience);
         let Job { request: asked, hop, permit, primary, .. } = job;
         let head = || {
@@ -130,7 +143,7 @@ impl Leg {
         (likely, charge): (Option<&Chunks>, impl FnMut(usize) -> bool),
     ) -> Result<Answer, NoRoom> {
         let start = Instant::now();
-        let capture = Capture::new(shared.config.mirror.max_body, shared.digest_seed());
+        let capture = Capture::new(self.max_body, shared.digest_seed());
         let capture = match likely {
             Some(likely) => capture.likely(likely),
             None => capture,

@@ -9,10 +9,14 @@ use std::time::Instant;
 
 /// Shared by all threads.
 pub(super) struct Breaker {
-    settings: config::Breaker,
     /// Lets the live path pass without the lock while all is well.
     closed: AtomicBool,
-    state: Mutex<State>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    settings: config::Breaker,
+    state: State,
 }
 
 enum State {
@@ -34,22 +38,25 @@ impl Breaker {
     /// Closed.
     pub(super) fn new(settings: config::Breaker) -> Breaker {
         Breaker {
-            settings,
             closed: AtomicBool::new(true),
-            state: Mutex::new(State::Closed { failures: VecDeque::new() }),
+            inner: Mutex::new(Inner { settings, state: State::Closed { failures: VecDeque::new() } }),
         }
+    }
+    /// Other settings from now on; what is known of the candidate stays.
+    pub(super) fn set(&self, settings: config::Breaker) {
+        self.inner.lock().settings = settings;
     }
     /// Whether a request may go to the candidate; `None` while it is open.
     pub(super) fn pass(&self, now: Instant) -> Option<Pass> {
         if self.closed.load(Relaxed) {
             return Some(Pass::Free);
         }
-        let mut state = self.state.lock();
+        let Inner { settings, state } = &mut *self.inner.lock();
         match *state {
             State::Closed { .. } => Some(Pass::Free),
             State::Open { until } if now < until => None,
             // A probe on a request that never ends must not keep the breaker open.
-            State::HalfOpen { since } if now < since + self.settings.cooldown => None,
+            State::HalfOpen { since } if now < since + settings.cooldown => None,
             State::Open { .. } | State::HalfOpen { .. } => {
                 *state = State::HalfOpen { since: now };
                 Some(Pass::Probe)
@@ -61,15 +68,15 @@ impl Breaker {
         if answered && !probe {
             return;
         }
-        let mut state = self.state.lock();
-        match &mut *state {
+        let Inner { settings, state } = &mut *self.inner.lock();
+        match state {
             State::Closed { failures } if !answered => {
                 failures.push_back(now);
-                while failures.front().is_some_and(|first| now.duration_since(*first) > self.settings.window) {
+                while failures.front().is_some_and(|first| now.duration_since(*first) > settings.window) {
                     failures.pop_front();
                 }
-                if failures.len() >= self.settings.failures.max(1) as usize {
-                    *state = State::Open { until: now + self.settings.cooldown };
+                if failures.len() >= settings.failures.max(1) as usize {
+                    *state = State::Open { until: now + settings.cooldown };
                     self.closed.store(false, Relaxed);
                 }
             }
@@ -77,21 +84,21 @@ impl Breaker {
                 *state = State::Closed { failures: VecDeque::new() };
                 self.closed.store(true, Relaxed);
             }
-            State::HalfOpen { .. } if probe => *state = State::Open { until: now + self.settings.cooldown },
+            State::HalfOpen { .. } if probe => *state = State::Open { until: now + settings.cooldown },
             // Requests sent before it opened come in late; they decide nothing.
             State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => {}
         }
     }
     /// The probe came to nothing before it was sent: the next request is one.
     pub(super) fn abandon_probe(&self, now: Instant) {
-        let mut state = self.state.lock();
+        let state = &mut self.inner.lock().state;
         if let State::HalfOpen { .. } = *state {
             *state = State::Open { until: now };
         }
     }
     /// For health checks and metrics.
     pub(super) fn state(&self) -> BreakerState {
-        match *self.state.lock() {
+        match self.inner.lock().state {
             State::Closed { .. } => BreakerState::Closed,
             State::Open { .. } => BreakerState::Open,
             State::HalfOpen { .. } => BreakerState::HalfOpen,
@@ -99,7 +106,7 @@ impl Breaker {
     }
     /// The probe's own deadline.
     pub(super) fn probe_timeout(&self) -> std::time::Duration {
-        self.settings.probe_timeout
+        self.inner.lock().settings.probe_timeout
     }
 }
 

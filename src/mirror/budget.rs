@@ -1,42 +1,39 @@
 //! How much may be in flight: exchanges admitted and not yet at an end, and the bytes of their copies.
 
-use super::breaker::Breaker;
+use super::in_force::InForce;
 use crate::evidence::NotMirrored;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Counters shared by all threads.
-pub(super) struct Budget {
+/// What is in flight; shared by all threads, and by every config under which something of it was admitted.
+#[derive(Default)]
+pub(super) struct InUse {
     exchanges: AtomicUsize,
     bytes: AtomicUsize,
-    max_exchanges: usize,
-    max_bytes: usize,
-    breaker: Arc<Breaker>,
 }
 
-impl Budget {
-    /// Nothing in flight.
-    pub(super) fn new(max_exchanges: usize, max_bytes: usize, breaker: Arc<Breaker>) -> Budget {
-        Budget { exchanges: AtomicUsize::new(0), bytes: AtomicUsize::new(0), max_exchanges, max_bytes, breaker }
+impl InUse {
+    /// Exchanges and bytes in flight.
+    pub(super) fn now(&self) -> (usize, usize) {
+        (self.exchanges.load(Relaxed), self.bytes.load(Relaxed))
     }
+}
+
+impl InForce {
     /// One more exchange that starts with this many bytes.
-    pub(super) fn admit(self: &Arc<Self>, bytes: usize, probe: bool) -> Result<Permit, NotMirrored> {
+    pub(super) fn permit(self: &Arc<Self>, bytes: usize, probe: bool) -> Result<Permit, NotMirrored> {
         // From here on the permit gives back what it took, the probe included.
-        let mut permit = Permit { hold: Hold { budget: self.clone(), bytes: 0 }, probe };
-        if self.exchanges.fetch_add(1, Relaxed) >= self.max_exchanges {
+        let mut permit = Permit { hold: Hold { force: self.clone(), bytes: 0 }, probe };
+        if self.in_use.exchanges.fetch_add(1, Relaxed) >= self.config.mirror.max_in_flight {
             return Err(NotMirrored::InFlight);
         }
         if permit.charge(bytes) { Ok(permit) } else { Err(NotMirrored::Bytes) }
-    }
-    /// Exchanges and bytes in flight.
-    pub(super) fn in_use(&self) -> (usize, usize) {
-        (self.exchanges.load(Relaxed), self.bytes.load(Relaxed))
     }
 }
 
 /// Bytes held; dropped, they are given back.
 pub struct Hold {
-    budget: Arc<Budget>,
+    force: Arc<InForce>,
     bytes: usize,
 }
 
@@ -46,8 +43,9 @@ impl Hold {
         if bytes == 0 {
             return true;
         }
-        if self.budget.bytes.fetch_add(bytes, Relaxed) + bytes > self.budget.max_bytes {
-            self.budget.bytes.fetch_sub(bytes, Relaxed);
+        let (in_use, most) = (&self.force.in_use, self.force.config.mirror.max_in_flight_bytes);
+        if in_use.bytes.fetch_add(bytes, Relaxed) + bytes > most {
+            in_use.bytes.fetch_sub(bytes, Relaxed);
             return false;
         }
         self.bytes += bytes;
@@ -57,7 +55,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.budget.bytes.fetch_sub(self.bytes, Relaxed);
+        self.force.in_use.bytes.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -71,10 +69,8 @@ impl Permit {
     /// A permit of a budget of its own.
     #[cfg(test)]
     pub(crate) fn of_its_own(bytes: usize) -> Permit {
-        let second = std::time::Duration::from_secs(1);
-        let settings = crate::config::Breaker { failures: 1, window: second, cooldown: second, probe_timeout: second };
-        let breaker = Arc::new(Breaker::new(settings));
-        Arc::new(Budget::new(1, bytes, breaker)).admit(0, false).unwrap_or_else(|_| unreachable!("nothing is held yet"))
+        let force = super::in_force::tests::with(|config| config.mirror.max_in_flight_bytes = bytes, None);
+        force.permit(0, false).unwrap_or_else(|_| unreachable!("nothing is held yet"))
     }
     /// Holds more bytes; false when there is no room, and then nothing more is held.
     pub fn charge(&mut self, bytes: usize) -> bool {
@@ -82,11 +78,15 @@ impl Permit {
     }
     /// For bytes of the same exchange that are held elsewhere for now.
     pub fn hold(&self) -> Hold {
-        Hold { budget: self.hold.budget.clone(), bytes: 0 }
+        Hold { force: self.hold.force.clone(), bytes: 0 }
     }
     /// Takes over what was held elsewhere.
     pub fn absorb(&mut self, hold: &mut Hold) {
         self.hold.bytes += std::mem::take(&mut hold.bytes);
+    }
+    /// The config under which it was given, with all that is made from it: the exchange is judged under the same.
+    pub(super) fn force(&self) -> &Arc<InForce> {
+        &self.hold.force
     }
     /// True for the request by which a half-open breaker looks whether the candidate is back.
     pub(super) fn is_probe(&self) -> bool {
@@ -100,9 +100,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.hold.budget.exchanges.fetch_sub(1, Relaxed);
+        self.hold.force.in_use.exchanges.fetch_sub(1, Relaxed);
         if self.probe {
-            self.hold.budget.breaker.abandon_probe(std::time::Instant::now());
+            self.hold.force.breaker.abandon_probe(std::time::Instant::now());
         }
     }
 }

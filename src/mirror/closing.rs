@@ -1,7 +1,7 @@
 //! Evidence batches: what was judged and counted since the last one, closed and offered to the store; a refused one grows.
 
 use super::shared::{Shared, now_ms};
-use crate::evidence::{Counts, EvidenceBatch, Fold, Ownership};
+use crate::evidence::{Counts, EvidenceBatch, Fold};
 use std::sync::Arc;
 
 /// Store operations of one batch at most.
@@ -11,27 +11,34 @@ pub(super) const OPERATIONS: usize = 200;
 pub(super) struct Closing {
     shared: Arc<Shared>,
     pub(super) fold: Fold,
+    exemplars: usize,
     counted: Counts,
     sequence: u64,
     /// Closed, and not yet taken by the store.
     pending: Option<EvidenceBatch>,
-    /// Routes that have changed their owner since the store was last written; said with the first batch.
-    ownership: Ownership,
 }
 
 impl Closing {
     /// Nothing judged yet.
-    pub(super) fn new(shared: Arc<Shared>, ownership: Ownership) -> Closing {
-        let fold = Fold::new(shared.config.store.exemplars).with_request_key(shared.request_key);
-        let fold = if shared.config.secondary.is_some() { fold.with_pairs() } else { fold };
-        Closing { shared, fold, counted: Counts::default(), sequence: 0, pending: None, ownership }
+    pub(super) fn new(shared: Arc<Shared>) -> Closing {
+        let force = shared.force();
+        let exemplars = force.config.store.exemplars;
+        let mut fold = Fold::new(exemplars).with_request_key(shared.request_key);
+        fold.count_pairs(force.config.secondary.is_some());
+        Closing { shared, fold, exemplars, counted: Counts::default(), sequence: 0, pending: None }
+    }
+    /// From now on there is a secondary, or none: what was folded before is closed first.
+    pub(super) fn count_pairs(&mut self, wanted: bool) {
+        self.close();
+        self.fold.count_pairs(wanted);
     }
     /// Closes the open batch, if at least one exchange, request or pair came to its end since the last, and offers it. True
     /// when the store has taken all there is.
     pub(super) fn close(&mut self) -> bool {
         let cut = self.shared.accounts.cut();
         // What is folded is counted in the same breath, so nothing can be folded and not counted.
-        if cut.counts != self.counted || !self.ownership.0.is_empty() || !self.fold.is_empty() {
+        let ownership = std::mem::take(&mut self.shared.owners.lock().untold);
+        if cut.counts != self.counted || !ownership.0.is_empty() || !self.fold.is_empty() {
             let mut delta = cut.counts.clone();
             delta.subtract(&self.counted);
             let received = cut.received();
@@ -39,11 +46,11 @@ impl Closing {
             // A batch that the store has not taken yet has not used its number up.
             let sequence = self.sequence + 1;
             let mut batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), received, delta);
-            batch.ownership = std::mem::take(&mut self.ownership);
+            batch.ownership = ownership;
             match &mut self.pending {
                 Some(pending) => {
                     pending.merge(batch);
-                    pending.trim(self.shared.config.store.exemplars);
+                    pending.trim(self.exemplars);
                 }
                 None => self.pending = Some(batch),
             }

@@ -7,7 +7,8 @@ use super::lag::LagFigures;
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
 use super::operation::OperationCounts;
-use super::secondary::{PairOutcome, PairTally};
+use super::reload::ReloadState;
+use super::secondary::PairOutcome;
 use super::session::SessionCounts;
 use super::shadow::Command;
 use super::shared::Shared;
@@ -90,13 +91,15 @@ pub struct Health {
     pub pairs: Option<Vec<(PairOutcome, u64)>>,
     /// Batches that the store has taken and not made durable yet.
     pub store_waiting: u64,
+    /// What has become of reading the config again.
+    pub reloads: ReloadState,
     /// The store's last error, where it does not take writes at present.
     pub store_failing: Option<String>,
 }
 
 /// The client's end of a running mirror: shared by admin and serve, all methods take `&self`.
 pub struct Control {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     queue: Queue,
     commands: mpsc::Sender<Command>,
 }
@@ -105,15 +108,15 @@ impl Control {
     pub(super) fn new(shared: Arc<Shared>, queue: Queue, commands: mpsc::Sender<Command>) -> Control {
         Control { shared, queue, commands }
     }
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.shared.config
+    /// The configuration that is in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.shared.force().config.clone()
     }
     /// The account of this moment: a consistent cut over all threads, on top of what the store held at the start.
     pub fn ledger(&self) -> Ledger {
         let durable = self.shared.store.ledger();
         let cut = self.shared.accounts.cut();
-        let mut ledger = self.shared.base.clone();
+        let mut ledger = self.shared.store.opened().map(|opened| opened.ledger.clone()).unwrap_or_default();
         ledger.counts.add(&cut.counts);
         ledger.in_flight = cut.in_flight;
         // Nobody has asked again yet: every new mismatch is unconfirmed, unless it is noise.
@@ -163,29 +166,33 @@ impl Control {
     /// Facts for health checks and metrics.
     pub fn health(&self) -> Health {
         let shared = &self.shared;
+        let force = shared.force();
+        let splits = force.config.routes.iter().any(|route| route.split_by.is_some());
         Health {
             accepting: shared.accepting.load(Relaxed),
             draining: shared.draining.load(Relaxed),
-            candidate: shared.config.candidate.is_some(),
+            candidate: force.config.candidate.is_some(),
             mirroring: shared.mirroring.load(Relaxed),
-            breaker: shared.breaker.state(),
-            back_off: shared.back_off.figures(),
+            breaker: force.breaker.state(),
+            back_off: force.back_off.figures(),
             lag: shared.lags.figures(),
             in_flight: shared.accounts.cut().in_flight,
-            in_flight_bytes: shared.budget.in_use().1 as u64,
+            in_flight_bytes: force.in_use.now().1 as u64,
             queued: self.queue.waiting(),
             answers: shared.answers.counts(),
             connections: shared.connections.load(Relaxed),
             taking_in: shared.taking_in.counts(),
             turned_away: shared.turned_away.counts(),
             uptime_s: shared.started.elapsed().as_secs(),
-            sessions: shared.sessions.as_ref().map(|sessions| sessions.counts()),
-            ids: shared.naming.as_ref().map(Naming::counts),
-            operations: shared.operations.as_ref().map(|tally| tally.counts()),
-            pairs: shared
-                .pairs
+            sessions: force.sessions.as_ref().map(|sessions| sessions.counts()),
+            ids: force.naming.as_ref().map(Naming::counts),
+            operations: splits.then(|| shared.operations.counts()),
+            pairs: force
+                .config
+                .secondary
                 .as_ref()
-                .map(|tally: &PairTally| PairOutcome::ALL.iter().copied().zip(tally.counts()).collect()),
+                .map(|_| PairOutcome::ALL.iter().copied().zip(shared.pairs.counts()).collect()),
+            reloads: shared.reloads.state(),
             store_waiting: shared.store.waiting(),
             store_failing: shared.store.failing(),
         }

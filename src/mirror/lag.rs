@@ -56,12 +56,19 @@ impl Lags {
     }
 }
 
+/// One live thread and how late it may be.
+#[derive(Default)]
+pub(super) struct Lateness {
+    /// It is late: what admission looks at.
+    pub(super) late: Cell<bool>,
+    /// By the config that is in force; `None` where nothing is too late.
+    pub(super) max: Cell<Option<Duration>>,
+}
+
 /// A live thread's clock: polled on that thread for as long as it lives.
 pub struct LagWatch {
     told: Arc<ThreadLag>,
-    /// What admission looks at.
-    late: Rc<Cell<bool>>,
-    max: Option<Duration>,
+    lateness: Rc<Lateness>,
     well_at: Instant,
     /// The largest lag of this time and of the one before it.
     worst: [Duration; 2],
@@ -73,12 +80,11 @@ pub struct LagWatch {
 }
 
 impl LagWatch {
-    pub(super) fn new(lags: &Lags, late: Rc<Cell<bool>>, max: Option<Duration>) -> LagWatch {
+    pub(super) fn new(lags: &Lags, lateness: Rc<Lateness>) -> LagWatch {
         let now = Instant::now();
         LagWatch {
             told: lags.open(),
-            late,
-            max,
+            lateness,
             well_at: now,
             worst: [Duration::ZERO; 2],
             turn_at: now + TOLD_OF,
@@ -103,19 +109,19 @@ impl LagWatch {
         }
         self.worst[0] = self.worst[0].max(lag);
         self.told.worst_us.store(self.worst[0].max(self.worst[1]).as_micros() as u64, Relaxed);
-        let Some(max) = self.max else { return };
-        if lag > max {
+        let max = self.lateness.max.get();
+        if max.is_some_and(|max| lag > max) {
             self.well_at = now + WELL_AFTER;
         }
-        let late = now < self.well_at;
-        if late != self.late.get() {
-            self.late.set(late);
+        let late = max.is_some() && now < self.well_at;
+        if late != self.lateness.late.get() {
+            self.lateness.late.set(late);
             self.told.late.store(late, Relaxed);
             self.say(late, lag, max, now);
         }
     }
     /// Who was told that a thread is late is told when it no longer is.
-    fn say(&mut self, late: bool, lag: Duration, max: Duration, now: Instant) {
+    fn say(&mut self, late: bool, lag: Duration, max: Option<Duration>, now: Instant) {
         if !late {
             if std::mem::take(&mut self.said_late) {
                 tracing::info!("a live thread is on time again: its requests are mirrored");
@@ -128,7 +134,7 @@ impl LagWatch {
         }
         let unsaid = std::mem::take(&mut self.unsaid);
         (self.said_at, self.said_late) = (Some(now), true);
-        tracing::warn!(?lag, ?max, unsaid, "a live thread is late: its requests are not mirrored until it is on time");
+        tracing::warn!(?lag, max = ?max.unwrap_or_default(), unsaid, "a live thread is late: its requests are not mirrored until it is on time");
     }
 }
 
@@ -136,14 +142,20 @@ impl LagWatch {
 mod tests {
     use super::*;
 
+    fn up_to(ms: u64) -> Rc<Lateness> {
+        let lateness = Lateness::default();
+        lateness.max.set(Some(Duration::from_millis(ms)));
+        Rc::new(lateness)
+    }
+
     #[test]
     fn one_lag_is_a_second_without_mirroring_and_the_worst_is_told_for_a_while() {
-        let (lags, late) = (Lags::default(), Rc::new(Cell::new(false)));
-        let mut watch = LagWatch::new(&lags, late.clone(), Some(Duration::from_millis(50)));
+        let (lags, lateness) = (Lags::default(), up_to(50));
+        let mut watch = LagWatch::new(&lags, lateness.clone());
         let start = Instant::now();
         let mut at = |ms: u64, lag_ms: u64| {
             watch.seen(Duration::from_millis(lag_ms), start + Duration::from_millis(ms));
-            late.get()
+            lateness.late.get()
         };
         assert!(!at(20, 50), "the bound itself is not late");
         assert!(at(100, 51) && at(600, 0) && at(1_090, 3));
@@ -159,22 +171,22 @@ mod tests {
 
     #[test]
     fn a_thread_that_really_stands_still_is_late_and_gets_well() {
-        let (lags, late) = (Lags::default(), Rc::new(Cell::new(false)));
-        let watch = LagWatch::new(&lags, late.clone(), Some(Duration::from_millis(250)));
+        let (lags, lateness) = (Lags::default(), up_to(250));
+        let watch = LagWatch::new(&lags, lateness.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
         runtime.unwrap().block_on(async move {
             tokio::task::spawn_local(watch.run());
             tokio::time::sleep(TICK).await;
-            assert!(!late.get());
+            assert!(!lateness.late.get());
             // The thread itself, not a task: nothing else runs on it meanwhile.
             std::thread::sleep(Duration::from_millis(400));
             let start = Instant::now();
-            while !late.get() {
+            while !lateness.late.get() {
                 assert!(start.elapsed() < Duration::from_secs(5), "it was not noticed");
                 tokio::time::sleep(TICK).await;
             }
             assert!(lags.figures().late == 1 && lags.figures().worst_us >= 300_000, "{:?}", lags.figures());
-            while late.get() {
+            while lateness.late.get() {
                 assert!(start.elapsed() < Duration::from_secs(20), "it does not get well");
                 tokio::time::sleep(TICK).await;
             }
@@ -183,10 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn turned_off_it_still_tells() {
-        let (lags, late) = (Lags::default(), Rc::new(Cell::new(false)));
-        let mut watch = LagWatch::new(&lags, late.clone(), None);
-        watch.seen(Duration::from_secs(3), Instant::now());
-        assert_eq!((late.get(), lags.figures().worst_us), (false, 3_000_000));
+    fn turned_off_it_still_tells_and_a_reload_acts_at_once() {
+        let (lags, lateness) = (Lags::default(), Rc::new(Lateness::default()));
+        let mut watch = LagWatch::new(&lags, lateness.clone());
+        let start = Instant::now();
+        let mut at = |ms: u64, lag_ms: u64| {
+            watch.seen(Duration::from_millis(lag_ms), start + Duration::from_millis(ms));
+            lateness.late.get()
+        };
+        assert!(!at(0, 3_000));
+        assert_eq!(lags.figures().worst_us, 3_000_000);
+        lateness.max.set(Some(Duration::from_millis(50)));
+        assert!(!at(20, 0) && at(40, 60), "from now on");
+        lateness.max.set(None);
+        assert!(!at(60, 60), "no second of waiting");
+        assert_eq!(lags.figures().late, 0);
     }
 }

@@ -7,14 +7,15 @@ use super::admission::{self, Facts};
 use super::ask::marker_expiry_s;
 use super::back_off::Withheld;
 use super::budget::Permit;
-use super::lag::LagWatch;
+use super::in_force::InForce;
+use super::lag::{LagWatch, Lateness};
 use super::session::{Asked, SessionKey, Ticket};
 use super::shared::{Shared, now_ms};
 use super::turned::TurnedAway;
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
-use crate::exchange::{Answer, Client, FailureKind, Request};
-use crate::upstream::Hop;
+use crate::exchange::{Answer, Client, FailureKind, Request, Route};
+use crate::upstream::{Hop, Reach};
 use http::{HeaderMap, Method};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -106,14 +107,20 @@ impl Jobs {
     }
 }
 
-/// One live thread's way to the shadow side.
+/// One live thread's way to the shadow side, under one config. Whoever serves a request keeps the lane that it began with.
 pub struct Lane {
     shared: Arc<Shared>,
+    force: Arc<InForce>,
+    outbox: Rc<Outbox>,
+}
+
+/// What a live thread counts and hands over, whatever config is in force.
+struct Outbox {
     account: Arc<Account>,
     queue: Queue,
-    outbox: RefCell<Batch>,
-    /// This thread is late.
-    late: Rc<Cell<bool>>,
+    jobs: RefCell<Batch>,
+    /// Whether this thread is late.
+    lateness: Rc<Lateness>,
     /// Requests since one earned the next control request.
     earned: Cell<u32>,
 }
@@ -128,14 +135,55 @@ pub enum Admitted {
     No,
 }
 
+impl Outbox {
+    /// Hands over what has gathered; what is refused is counted and dropped.
+    fn flush(&self) {
+        let batch = std::mem::take(&mut *self.jobs.borrow_mut());
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(refused) = self.queue.offer(batch) {
+            let mut tally = self.account.lock();
+            refused.iter().for_each(|_| tally.counts.count_not_judged(NotJudged::Queue));
+        }
+    }
+}
+
 impl Lane {
     pub(super) fn new(shared: Arc<Shared>, queue: Queue) -> Rc<Lane> {
-        let account = shared.accounts.open();
-        Rc::new(Lane { shared, account, queue, outbox: RefCell::default(), late: Rc::default(), earned: Cell::new(0) })
+        let outbox = Outbox {
+            account: shared.accounts.open(),
+            queue,
+            jobs: RefCell::default(),
+            lateness: Rc::default(),
+            earned: Cell::new(0),
+        };
+        Lane::of(shared, Rc::new(outbox))
+    }
+    fn of(shared: Arc<Shared>, outbox: Rc<Outbox>) -> Rc<Lane> {
+        let force = shared.force();
+        outbox.lateness.max.set(force.config.mirror.max_lag);
+        Rc::new(Lane { shared, force, outbox })
+    }
+    /// True while this lane's config is the one in force: one relaxed load.
+    pub fn is_current(&self) -> bool {
+        self.shared.is_in_force(&self.force)
+    }
+    /// The same thread's lane under the config that is in force now.
+    pub fn renewed(&self) -> Rc<Lane> {
+        Lane::of(self.shared.clone(), self.outbox.clone())
     }
     /// The configuration.
     pub fn config(&self) -> &Arc<Config> {
-        &self.shared.config
+        &self.force.config
+    }
+    /// How the primary is reached.
+    pub fn way_to_primary(&self) -> &Arc<Reach> {
+        &self.force.ways.primary
+    }
+    /// How the candidate is reached by requests of clients.
+    pub fn way_to_candidate(&self) -> Option<&Arc<Reach>> {
+        self.force.ways.candidate.as_ref()
     }
     /// The markers of this tee.
     pub fn markers(&self) -> &Markers {
@@ -151,40 +199,41 @@ impl Lane {
     }
     /// The client's session, where the request carries one that the mirror has to know of.
     pub fn session_of(&self, request: &HeaderMap) -> Option<SessionKey> {
-        self.shared.sessions.as_ref().and_then(|sessions| sessions.key_of(request))
+        self.force.sessions.as_ref().and_then(|sessions| sessions.key_of(request))
     }
     /// The ticket of a mirrored request; `establishes` for a log-in.
     pub fn ticket(&self, key: Option<SessionKey>, establishes: bool) -> Ticket {
-        self.shared.sessions.as_ref().map(|sessions| sessions.ticket(key, establishes)).unwrap_or_default()
+        self.force.sessions.as_ref().map(|sessions| sessions.ticket(key, establishes)).unwrap_or_default()
     }
     /// Notes what the primary's answer does to the client's session, before the client sees it.
     pub fn primary_answered(&self, asked: Asked, answer: &HeaderMap, ticket: Option<&mut Ticket>) {
-        if let Some(sessions) = &self.shared.sessions {
+        if let Some(sessions) = &self.force.sessions {
             sessions.answered(asked, answer, ticket);
         }
     }
     /// True where an unmarked request looks like a shadow request that came back: then it counts as marked.
-    pub fn is_return(&self, route: Option<RouteIndex>, method: &Method, target: &str) -> bool {
-        self.shared.returns.is_return(route, method, target)
+    pub fn is_return(&self, route: Option<&Route>, method: &Method, target: &str) -> bool {
+        self.shared.returns.is_return(route.map(|route| &route.name), method, target)
     }
     /// This thread's clock, to be run on it.
     pub fn lag_watch(&self) -> LagWatch {
-        LagWatch::new(&self.shared.lags, self.late.clone(), self.shared.config.mirror.max_lag)
+        LagWatch::new(&self.shared.lags, self.outbox.lateness.clone())
     }
     /// Counts the request, and says what becomes of it.
     pub fn admit(&self, facts: &Facts<'_>) -> Admitted {
-        let mut admitted = admission::admit(&self.shared, facts, self.late.get()).map(Admitted::Mirrored);
-        let back_off = &self.shared.back_off;
+        let late = self.outbox.lateness.late.get();
+        let mut admitted = admission::admit(&self.shared, &self.force, facts, late).map(Admitted::Mirrored);
+        let back_off = &self.force.back_off;
         if back_off.is_open()
             && let Ok(Admitted::Mirrored(permit)) = admitted
         {
-            let kept = admission::withhold(&self.shared, facts, permit);
+            let kept = admission::withhold(&self.force, facts, permit);
             admitted = Ok(kept.map_or_else(Admitted::Control, Admitted::Mirrored));
         }
         if matches!(admitted, Ok(_) | Err(NotMirrored::BackOff)) {
-            back_off.count(&self.earned, || self.shared.budget.in_use().0);
+            back_off.count(&self.outbox.earned, || self.force.in_use.now().0);
         }
-        let mut tally = self.account.lock();
+        let mut tally = self.outbox.account.lock();
         match &admitted {
             Ok(Admitted::Mirrored(_)) => tally.admitted += 1,
             Ok(Admitted::Control(_)) => tally.counts.count_not_mirrored(NotMirrored::Control),
@@ -200,13 +249,13 @@ impl Lane {
     }
     /// Counts a request that is answered without asking anybody, since it has been here before.
     pub fn refuse_loop(&self) {
-        self.account.lock().counts.count_not_mirrored(NotMirrored::Marked);
+        self.outbox.account.lock().counts.count_not_mirrored(NotMirrored::Marked);
     }
     /// An admitted exchange that will not be judged.
     pub fn give_up(&self, reason: NotJudged) {
         let draining = self.shared.draining.load(Relaxed) && reason == NotJudged::Cancelled;
         let reason = if draining { NotJudged::Shutdown } else { reason };
-        self.account.lock().counts.count_not_judged(reason);
+        self.outbox.account.lock().counts.count_not_judged(reason);
     }
     /// Hands a finished exchange over, with the next batch.
     pub fn hand_over(&self, job: Box<Job>) {
@@ -214,23 +263,12 @@ impl Lane {
             return self.give_up(NotJudged::Cancelled);
         }
         let full = {
-            let mut outbox = self.outbox.borrow_mut();
-            outbox.push(job);
-            outbox.len() >= BATCH
+            let mut jobs = self.outbox.jobs.borrow_mut();
+            jobs.push(job);
+            jobs.len() >= BATCH
         };
         if full {
-            self.flush();
-        }
-    }
-    /// Hands over what has gathered; what is refused is counted and dropped.
-    pub fn flush(&self) {
-        let batch = std::mem::take(&mut *self.outbox.borrow_mut());
-        if batch.is_empty() {
-            return;
-        }
-        if let Err(refused) = self.queue.offer(batch) {
-            let mut tally = self.account.lock();
-            refused.iter().for_each(|_| tally.counts.count_not_judged(NotJudged::Queue));
+            self.outbox.flush();
         }
     }
     /// True once a stop was asked for.
@@ -260,22 +298,22 @@ impl Lane {
 }
 
 thread_local! {
-    /// The lane of this live thread, for the runtime's park hook, which can hold nothing of one thread.
-    static PARKING: RefCell<Option<Rc<Lane>>> = const { RefCell::new(None) };
+    /// What this live thread hands over, for the runtime's park hook, which can hold nothing of one thread.
+    static PARKING: RefCell<Option<Rc<Outbox>>> = const { RefCell::new(None) };
 }
 
 impl Lane {
-    /// Makes this the lane that [`flush_when_parked`] flushes on this thread; `None` takes it away.
-    pub fn install(lane: Option<Rc<Lane>>) {
-        PARKING.with(|slot| *slot.borrow_mut() = lane);
+    /// Makes what this lane gathers the thing that [`flush_when_parked`] hands over on this thread.
+    pub fn install(&self) {
+        PARKING.with(|slot| *slot.borrow_mut() = Some(self.outbox.clone()));
     }
 }
 
-/// For `Builder::on_thread_park`: a live thread that has nothing to do hands over what has gathered.
+/// For `Builder::on_thread_park`, and for the end of a live thread: hands over what has gathered.
 pub fn flush_when_parked() {
     PARKING.with(|slot| {
-        if let Ok(lane) = slot.try_borrow() {
-            lane.iter().for_each(|lane| lane.flush());
+        if let Ok(outbox) = slot.try_borrow() {
+            outbox.iter().for_each(|outbox| outbox.flush());
         }
     });
 }

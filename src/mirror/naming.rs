@@ -20,14 +20,14 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    /// For a config of which some rule needs it.
-    pub(super) fn new(config: &Config, key: &[u8; 32]) -> Option<Naming> {
+    /// For a config of which some rule needs it; `counts` is what has been done before.
+    pub(super) fn new(config: &Config, key: &[u8; 32], counts: IdCounts) -> Option<Naming> {
         let needed = config.general_rules.claims_ids() || config.routes.iter().any(|route| route.rules.claims_ids());
         needed.then(|| Naming {
             key: blake3::derive_key("paritee 2026-11-24 clients of ids v1", key),
             cookie: config.mirror.session.as_ref().map(|session| session.cookie.clone()),
             client: config.mirror.key.clone(),
-            counts: Mutex::default(),
+            counts: Mutex::new(counts),
         })
     }
     /// The session of a request: by the session cookie, else by what `mirror.key` names, else by the client's address.

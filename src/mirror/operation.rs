@@ -3,12 +3,14 @@
 //! Their names come from whoever sends requests, and are stored and shown: at most 500 a route, and none that is long, of
 //! unusual characters, or that looks like an id or a secret. What has no name of its own is `(none)`, `(batch)` or `(other)`.
 
-use crate::config::{RouteIndex, SplitBy};
+use crate::config::{Config, RouteConfig, RouteIndex, SplitBy};
 use crate::document::{Media, decode_as, json};
 use crate::exchange::{Request, Route};
 use crate::redact::{Redactor, decoded};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -55,41 +57,67 @@ impl Tally {
 }
 
 /// The operations of one route, by name.
-#[derive(Default)]
 struct Table {
     named: HashMap<String, Route>,
     /// Those without a name of their own.
     others: HashMap<&'static str, Route>,
-}
-
-/// The operations seen so far.
-pub(super) struct Operations {
-    routes: HashMap<RouteIndex, Table>,
     tally: Arc<Tally>,
 }
 
-impl Operations {
-    pub(super) fn new(tally: Arc<Tally>) -> Operations {
-        Operations { routes: HashMap::new(), tally }
+impl Table {
+    fn new(tally: &Arc<Tally>) -> Table {
+        Table { named: HashMap::new(), others: HashMap::new(), tally: tally.clone() }
     }
-    /// The route of a request's operation.
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.tally.known.fetch_sub(self.named.len() as u64, Relaxed);
+    }
+}
+
+/// The operations seen so far of one config's routes that are split.
+pub(super) struct Operations(HashMap<RouteIndex, Rc<RefCell<Table>>>);
+
+impl Operations {
+    /// Those of this config. A route that was split in the same way by the config before goes on with what was seen then.
+    pub(super) fn new(config: &Config, tally: &Arc<Tally>, before: Option<(&Operations, &Config)>) -> Operations {
+        let known = |route: &RouteConfig| {
+            let (operations, config) = before?;
+            let index = config.routes.by_name(&route.route.name)?;
+            let same = config.routes.get(index).split_by == route.split_by;
+            operations.0.get(&index).filter(|_| same).cloned()
+        };
+        let split = (0..).map(RouteIndex).zip(config.routes.iter()).filter(|(_, route)| route.split_by.is_some());
+        let new = || Rc::new(RefCell::new(Table::new(tally)));
+        Operations(split.map(|(index, route)| (index, known(route).unwrap_or_else(new))).collect())
+    }
+    /// The route of a request's operation; the declared one where that is not split.
     pub(super) fn route(
-        &mut self,
+        &self,
         index: RouteIndex,
-        (declared, by): (&Route, &SplitBy),
+        route: &RouteConfig,
         request: &Request,
         redactor: &Redactor,
     ) -> Route {
-        let table = self.routes.entry(index).or_default();
+        match (&route.split_by, self.0.get(&index)) {
+            (Some(by), Some(table)) => table.borrow_mut().route((&route.route, by), request, redactor),
+            _ => route.route.clone(),
+        }
+    }
+}
+
+impl Table {
+    fn route(&mut self, (declared, by): (&Route, &SplitBy), request: &Request, redactor: &Redactor) -> Route {
         let word = match operation(by, request) {
             Named::Nothing => NONE,
             Named::Batch => BATCH,
-            Named::As(name) if table.named.contains_key(name.as_ref()) => return table.named[name.as_ref()].clone(),
+            Named::As(name) if self.named.contains_key(name.as_ref()) => return self.named[name.as_ref()].clone(),
             Named::As(name) if may_be_kept(&name, redactor) => {
-                if table.named.len() < OPERATIONS {
+                if self.named.len() < OPERATIONS {
                     self.tally.known.fetch_add(1, Relaxed);
                     let route = declared.operation(&name);
-                    table.named.insert(name.into_owned(), route.clone());
+                    self.named.insert(name.into_owned(), route.clone());
                     return route;
                 }
                 self.tally.full.fetch_add(1, Relaxed);
@@ -100,7 +128,7 @@ impl Operations {
                 OTHER
             }
         };
-        table.others.entry(word).or_insert_with(|| declared.operation(word)).clone()
+        self.others.entry(word).or_insert_with(|| declared.operation(word)).clone()
     }
 }
 

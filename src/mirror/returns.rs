@@ -6,10 +6,10 @@
 //! candidate is being asked for this very method and target. Where most copies meet no such request, nothing comes back (the
 //! candidate asks past the tee), and clients are left alone. Where the primary tells no build, nothing is known here.
 
-use crate::config::RouteIndex;
 use http::Method;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -21,8 +21,8 @@ const KNOWN_AFTER: u32 = 4;
 /// The counts are halved at this many copies, so that they tell of now.
 const HALVED_AT: u32 = 64;
 
-/// The declared route; one for all that are not.
-type Place = Option<RouteIndex>;
+/// The declared route by its name, which means the same under the next config; one for all that are not declared.
+type Place = Option<Arc<str>>;
 
 /// A route that is passed on.
 struct PassedOn {
@@ -74,17 +74,24 @@ impl Returns {
         Returns { seed, any: AtomicBool::new(false), known: Mutex::default() }
     }
     /// The monolith wrote the candidate's answer on this route, and no echo came with it.
-    pub(super) fn passed_on(&self, place: Place, now: Instant) {
+    pub(super) fn passed_on(&self, place: Option<&Arc<str>>, now: Instant) {
         let until = now + PASSED_ON_FOR;
         let mut known = self.known.lock();
-        known.passed_on.entry(place).or_insert(PassedOn { until, done: 0, met: 0 }).until = until;
+        known.passed_on.entry(place.cloned()).or_insert(PassedOn { until, done: 0, met: 0 }).until = until;
         self.any.store(true, Relaxed);
     }
     /// A shadow request is sent. Held until its answer is there.
-    pub(super) fn under_way(&self, place: Place, method: &Method, target: &str, now: Instant) -> UnderWay<'_> {
+    pub(super) fn under_way(
+        &self,
+        place: Option<&Arc<str>>,
+        method: &Method,
+        target: &str,
+        now: Instant,
+    ) -> UnderWay<'_> {
         if !self.any.load(Relaxed) {
-            return UnderWay { returns: self, place, name: None };
+            return UnderWay { returns: self, place: None, name: None };
         }
+        let place = place.cloned();
         let mut known = self.known.lock();
         known.passed_on.retain(|_, route| now < route.until);
         self.any.store(!known.passed_on.is_empty() || !known.asked.is_empty(), Relaxed);
@@ -93,12 +100,12 @@ impl Returns {
         UnderWay { returns: self, place, name }
     }
     /// True where a request looks like a shadow request that came back.
-    pub(super) fn is_return(&self, place: Place, method: &Method, target: &str) -> bool {
+    pub(super) fn is_return(&self, place: Option<&Arc<str>>, method: &Method, target: &str) -> bool {
         if !self.any.load(Relaxed) {
             return false;
         }
         let mut known = self.known.lock();
-        let Some(comes_back) = known.passed_on.get(&place).map(PassedOn::comes_back) else { return false };
+        let Some(comes_back) = known.passed_on.get(&place.cloned()).map(PassedOn::comes_back) else { return false };
         let Some(asked) = known.asked.get_mut(&self.name(method, target)) else { return false };
         asked.met = true;
         comes_back
@@ -133,7 +140,8 @@ mod tests {
     #[test]
     fn only_what_is_asked_on_a_route_that_is_passed_on_is_a_return() {
         let (returns, now) = (Returns::new(7), Instant::now());
-        let (here, there) = (Some(RouteIndex(1)), Some(RouteIndex(2)));
+        let (one, other): (Arc<str>, Arc<str>) = ("GET /a".into(), "GET /b".into());
+        let (here, there) = (Some(&one), Some(&other));
         let is_return = |place, target| returns.is_return(place, &Method::GET, target);
         drop(returns.under_way(here, &Method::GET, "/a", now));
         assert!(!is_return(here, "/a"));

@@ -6,14 +6,17 @@
 
 use super::ask::{Leg, NoRoom, marker_expiry_s};
 use super::lane::Job;
+use super::regime::Regime;
 use super::shadow::{Shadow, build};
 use crate::compare::words;
 use crate::config::{Config, RouteIndex, Upstream};
 use crate::evidence::Found;
 use crate::exchange::{Answer, Chunks, Client, Exchange, ExchangeId, Request as Asked};
+use crate::upstream::Reach;
 use http::{HeaderMap, Method};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::oneshot;
 
@@ -64,27 +67,41 @@ impl PairTally {
 /// The secondary as the shadow thread asks it.
 pub(super) struct Secondary {
     leg: Leg,
+    in_use: Rc<InUse>,
+    most: (usize, usize),
+}
+
+/// What waits for the secondary, whatever config it was admitted under.
+#[derive(Default)]
+struct InUse {
     asked: Cell<usize>,
     bytes: Cell<usize>,
-    most: (usize, usize),
 }
 
 impl Secondary {
     /// Bounded like the candidate's leg, and apart from it.
-    pub(super) fn new(upstream: Upstream, config: &Config) -> Rc<Secondary> {
+    pub(super) fn new(
+        upstream: &Upstream,
+        config: &Config,
+        way: &Arc<Reach>,
+        before: Option<&Secondary>,
+    ) -> Rc<Secondary> {
         let most = (config.mirror.max_in_flight, config.mirror.max_in_flight_bytes);
-        let leg = Leg::new("secondary", upstream, &config.primary, false);
-        Rc::new(Secondary { leg, asked: Cell::new(0), bytes: Cell::new(0), most })
+        // Its answer waits for the judgement.
+        let leg = Leg::new(upstream, config, way, before.map(|before| &before.leg), false);
+        let in_use = before.map(|before| before.in_use.clone()).unwrap_or_default();
+        Rc::new(Secondary { leg, in_use, most })
     }
     /// Closes connections that lay idle too long.
     pub(super) fn sweep(&self) {
         self.leg.sweep();
     }
     fn admit(self: &Rc<Self>, bytes: usize) -> Result<Rc<Place>, PairOutcome> {
-        if self.asked.get() >= self.most.0 {
+        let asked = &self.in_use.asked;
+        if asked.get() >= self.most.0 {
             return Err(PairOutcome::InFlight);
         }
-        self.asked.set(self.asked.get() + 1);
+        asked.set(asked.get() + 1);
         let place = Rc::new(Place { of: self.clone(), bytes: Cell::new(0) });
         if place.charge(bytes) { Ok(place) } else { Err(PairOutcome::Bytes) }
     }
@@ -98,11 +115,11 @@ struct Place {
 
 impl Place {
     fn charge(&self, bytes: usize) -> bool {
-        let held = self.of.bytes.get() + bytes;
+        let held = self.of.in_use.bytes.get() + bytes;
         if held > self.of.most.1 {
             return false;
         }
-        self.of.bytes.set(held);
+        self.of.in_use.bytes.set(held);
         self.bytes.set(self.bytes.get() + bytes);
         true
     }
@@ -110,8 +127,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.of.asked.set(self.of.asked.get() - 1);
-        self.of.bytes.set(self.of.bytes.get() - self.bytes.get());
+        let InUse { asked, bytes } = &*self.of.in_use;
+        asked.set(asked.get() - 1);
+        bytes.set(bytes.get() - self.bytes.get());
     }
 }
 
@@ -164,8 +182,8 @@ fn is_first(id: ExchangeId) -> bool {
 }
 
 /// Begins to ask the secondary; `None` where it is not asked, which is counted.
-pub(super) fn begin(shadow: &Rc<Shadow>, job: &Job, id: ExchangeId) -> Option<Beside> {
-    let (secondary, tally) = (shadow.secondary.as_ref()?, shadow.shared.pairs.as_ref()?);
+pub(super) fn begin(shadow: &Rc<Shadow>, regime: &Rc<Regime>, job: &Job, id: ExchangeId) -> Option<Beside> {
+    let (secondary, tally) = (regime.secondary.as_ref()?, &shadow.shared.pairs);
     let asked = &job.request;
     let admitted = match &asked.method {
         // Never a write.
@@ -188,10 +206,10 @@ pub(super) fn begin(shadow: &Rc<Shadow>, job: &Job, id: ExchangeId) -> Option<Be
     let expiry_s = marker_expiry_s(secondary.leg.upstream.timeout);
     markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
     let asked = Asked { method: asked.method.clone(), target: asked.target.clone(), headers, body: asked.body.clone() };
-    let (shadow, of) = (shadow.clone(), place.clone());
+    let (shadow, regime, of) = (shadow.clone(), regime.clone(), place.clone());
     tokio::task::spawn_local(async move {
-        let outcome = pair(&shadow, &of, asked, judged).await;
-        shadow.shared.pairs.iter().for_each(|tally| tally.count(outcome));
+        let outcome = pair(&shadow, &regime, &of, asked, judged).await;
+        shadow.shared.pairs.count(outcome);
     });
     Some(Beside { judged: sender, place, is_first: is_first(id) })
 }
@@ -199,6 +217,7 @@ pub(super) fn begin(shadow: &Rc<Shadow>, job: &Job, id: ExchangeId) -> Option<Be
 /// Asks, waits for the candidate's side, and counts the pair.
 async fn pair(
     shadow: &Shadow,
+    regime: &Regime,
     place: &Place,
     asked: Asked,
     judged: oneshot::Receiver<Result<Judged, PairOutcome>>,
@@ -214,7 +233,7 @@ async fn pair(
         return PairOutcome::Failed;
     }
     match judged.await {
-        Ok(Ok(judged)) => shadow.add_pair(judged, answer),
+        Ok(Ok(judged)) => shadow.add_pair(regime, judged, answer),
         Ok(Err(outcome)) => outcome,
         Err(_) => PairOutcome::NotJudged,
     }
@@ -222,9 +241,10 @@ async fn pair(
 
 impl Shadow {
     /// Holds the monolith against itself, and counts what was found beside what the candidate was found to be.
-    fn add_pair(&self, judged: Judged, answer: Answer) -> PairOutcome {
+    fn add_pair(&self, regime: &Regime, judged: Judged, answer: Answer) -> PairOutcome {
         let Judged { mut exchange, place, candidate_build, found } = judged;
-        let config = &self.shared.config;
+        let force = &*regime.force;
+        let config = &force.config;
         let Some(secondary) = &config.secondary else { return PairOutcome::NotJudged };
         let builds = (build(&config.primary, &exchange.primary), build(secondary, &answer));
         if let (Some(mine), Some(theirs)) = builds
@@ -235,9 +255,9 @@ impl Shadow {
         let Some(candidate) = found else { return PairOutcome::NotCompared };
         exchange.secondary = Some(answer);
         let Some(exchange) = exchange.against_itself() else { return PairOutcome::NotJudged };
-        let judgement = (self.judge)(&exchange, self.rules(place), &config.context);
+        let judgement = (self.judge)(&exchange, force.rules(place), &config.context);
         let mut closing = self.closing.borrow_mut();
-        let Some(second) = closing.fold.found(&exchange.route.name, &judgement, &self.redactor) else {
+        let Some(second) = closing.fold.found(&exchange.route.name, &judgement, &force.redactor) else {
             return PairOutcome::NotCompared;
         };
         let versions = (build(&config.primary, &exchange.primary), candidate_build.as_deref());
@@ -257,7 +277,8 @@ mod tests {
     fn secondary() -> Rc<Secondary> {
         let flags = Flags { primary: Some("http://127.0.0.1:9".into()), ..Flags::default() };
         let config = load(None, &flags).unwrap();
-        let mut secondary = Rc::into_inner(Secondary::new(config.primary.clone(), &config)).unwrap();
+        let way = Reach::new("secondary", &config.primary);
+        let mut secondary = Rc::into_inner(Secondary::new(&config.primary, &config, &way, None)).unwrap();
         secondary.most = (2, 100);
         Rc::new(secondary)
     }
@@ -273,7 +294,7 @@ mod tests {
         drop(first);
         assert!(second.charge(60) && !second.charge(1));
         drop(second);
-        assert_eq!((secondary.asked.get(), secondary.bytes.get()), (0, 0));
+        assert_eq!((secondary.in_use.asked.get(), secondary.in_use.bytes.get()), (0, 0));
     }
 
     #[test]

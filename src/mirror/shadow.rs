@@ -1,21 +1,21 @@
 //! The shadow thread: asks the candidate, judges, folds, closes batches. Nothing on a live thread waits for it.
 
-use super::ask::{Leg, not_asked};
-use super::back_off::Watching;
+use super::ask::not_asked;
+use super::back_off::{BackOff, Watching};
 use super::closing::Closing;
+use super::ending::{Counted, Ending};
+use super::in_force::InForce;
 use super::infer::Inferred;
 use super::lane::{Batch, Job, Jobs};
-use super::operation::Operations;
-use super::secondary::{self, Beside, Secondary};
+use super::regime::{Regime, Regimes};
+use super::secondary::{self, Beside};
 use super::session::Passport;
 use super::shared::{Judge, Shared};
 use crate::config::{RouteIndex, Upstream};
-use crate::evidence::{NotJudged, Ownership, Session};
+use crate::evidence::{NotJudged, Session};
 use crate::exchange::{Answer, Client, Exchange, Provenance, Request, Route};
 use crate::judge::{Inconclusive, Judgement, Verdict};
-use crate::principal::{Caller, Claims, Credential};
-use crate::redact::Redactor;
-use crate::rules::RuleSet;
+use crate::principal::Caller;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -69,18 +69,16 @@ pub(super) fn spawn(
     shared: Arc<Shared>,
     jobs: Jobs,
     judge: Judge,
-    redactor: Redactor,
-    ownership: Ownership,
 ) -> std::io::Result<(ShadowThread, mpsc::Sender<Command>)> {
     let (sender, commands) = mpsc::channel(COMMANDS);
     let runtime = Builder::new_current_thread();
-    let nice = shared.config.mirror.shadow_nice;
+    let nice = shared.force().config.mirror.shadow_nice;
     let body = move || {
         // Without the right to it, the thread runs at the live threads' priority.
         let _ = crate::sys::set_thread_nice(nice);
         let mut runtime = runtime;
         match runtime.enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge, redactor, ownership).run(jobs, commands)),
+            Ok(runtime) => runtime.block_on(Shadow::new(shared, judge).run(jobs, commands)),
             Err(error) => tracing::error!(%error, "no shadow runtime: nothing is mirrored"),
         }
     };
@@ -91,15 +89,14 @@ pub(super) fn spawn(
 pub(super) struct Shadow {
     pub(super) shared: Arc<Shared>,
     pub(super) judge: Judge,
-    pub(super) redactor: Redactor,
-    candidate: Option<Leg>,
-    pub(super) secondary: Option<Rc<Secondary>>,
+    regimes: Regimes,
+    /// The number of the config that the shadow thread knows to be in force.
+    known: Cell<u64>,
     pub(super) closing: RefCell<Closing>,
-    account: Arc<super::account::Account>,
+    pub(super) account: Arc<super::account::Account>,
     inferred: RefCell<Inferred>,
     /// Where control requests are compared.
-    watching: Option<RefCell<Watching>>,
-    operations: RefCell<Operations>,
+    watching: RefCell<Option<Watching>>,
     backlog: RefCell<VecDeque<Box<Job>>>,
     /// Exchanges that a task is busy with.
     asking: Cell<usize>,
@@ -110,26 +107,20 @@ pub(super) struct Shadow {
     called: Notify,
     at_once: usize,
     /// What is left has been counted.
-    ended: Cell<bool>,
+    pub(super) ended: Cell<bool>,
 }
 
 impl Shadow {
-    fn new(shared: Arc<Shared>, judge: Judge, redactor: Redactor, ownership: Ownership) -> Rc<Shadow> {
-        let config = &shared.config;
-        // With a secondary, an exchange is kept until that has answered too.
-        let for_now = config.secondary.is_none();
-        let candidate = config.candidate.clone().map(|side| Leg::new("candidate", side, &config.primary, for_now));
-        let secondary = config.secondary.clone().map(|upstream| Secondary::new(upstream, config));
+    fn new(shared: Arc<Shared>, judge: Judge) -> Rc<Shadow> {
+        let force = shared.force();
         Rc::new(Shadow {
             account: shared.accounts.open(),
-            watching: Watching::new(shared.back_off.clone()).map(RefCell::new),
-            closing: RefCell::new(Closing::new(shared.clone(), ownership)),
-            operations: RefCell::new(Operations::new(shared.operations.clone().unwrap_or_default())),
+            closing: RefCell::new(Closing::new(shared.clone())),
+            regimes: Regimes::new(&force, shared.operations.clone()),
+            known: Cell::new(force.number),
+            watching: RefCell::new(Watching::new(force.back_off.clone())),
             shared,
             judge,
-            redactor,
-            candidate,
-            secondary,
             inferred: RefCell::default(),
             backlog: RefCell::default(),
             asking: Cell::new(0),
@@ -171,14 +162,20 @@ impl Shadow {
     }
     fn tick(&self) {
         self.closing.borrow_mut().close();
-        if let Some(watching) = &self.watching {
+        let force = self.shared.force();
+        if self.known.replace(force.number) != force.number {
+            self.regimes.of(&force);
+            self.watch(&force.back_off);
+            self.closing.borrow_mut().count_pairs(force.config.secondary.is_some());
+        }
+        if let Some(watching) = &mut *self.watching.borrow_mut() {
             let mut inferred = self.inferred.borrow_mut();
-            watching.borrow_mut().tick(std::time::Instant::now(), |method, path| inferred.route(method, path).name);
+            watching.tick(std::time::Instant::now(), |method, path| inferred.route(method, path).name);
         }
-        if let Some(candidate) = &self.candidate {
-            candidate.sweep();
-        }
-        self.secondary.iter().for_each(|secondary| secondary.sweep());
+        self.shared.learn_owners(&force);
+        drop(force);
+        self.regimes.sweep();
+        self.shared.let_go();
     }
     /// Offers until the store has taken everything; whoever waits for it has a deadline.
     async fn close_for_sure(&self) {
@@ -235,59 +232,63 @@ impl Shadow {
         }
     }
     async fn serve(self: &Rc<Self>, mut job: Box<Job>, mut ending: Ending<'_>) {
-        let Some(candidate) = &self.candidate else { return };
+        let regime = self.regimes.of(job.permit.force());
+        let Some(candidate) = &regime.candidate else { return };
+        let force = &regime.force;
         let id = self.shared.exchange_id();
         let mut passport = Passport::plain(&job.request, job.primary.outcome.status());
         let mut beside = None;
         let answer = if job.client == Client::Left {
-            secondary::begin(self, &job, id);
+            secondary::begin(self, &regime, &job, id);
             // Half a request must not be sent, and half an answer cannot be compared.
             not_asked("the client left")
         } else if !self.shared.mirroring.load(Relaxed) {
             return;
         } else {
             let probe = job.permit.is_probe();
-            if let Some(sessions) = &self.shared.sessions {
+            if let Some(sessions) = &force.sessions {
                 passport = sessions.passport(&self.shared, candidate, &job).await;
             }
-            beside = secondary::begin(self, &job, id);
+            beside = secondary::begin(self, &regime, &job, id);
             if beside.as_ref().is_some_and(|beside| beside.is_first) {
                 tokio::task::yield_now().await;
             }
             let (request, now) = (&job.request, std::time::Instant::now());
-            let under_way = self.shared.returns.under_way(job.route, &request.method, &request.target, now);
+            let route = job.route.map(|index| &force.config.routes.get(index).route.name);
+            let under_way = self.shared.returns.under_way(route, &request.method, &request.target, now);
             let answer = match candidate.ask(&self.shared, &mut job, id, &passport).await {
                 Ok(answer) => answer,
                 Err(reason) => return ending.not_judged(reason),
             };
             drop(under_way);
             let answered = answer.outcome.response().is_some();
-            self.shared.breaker.report(probe, answered, std::time::Instant::now());
+            force.breaker.report(probe, answered, std::time::Instant::now());
             job.permit.asked();
-            if let Some(sessions) = &self.shared.sessions {
+            if let Some(sessions) = &force.sessions {
                 sessions.candidate_answered(&mut job, &answer);
             }
             answer
         };
-        self.judge(job, candidate, id, answer, &passport, (ending, beside));
+        self.judge(job, &regime, &candidate.upstream, (id, answer), &passport, (ending, beside));
     }
     fn judge(
         &self,
         job: Box<Job>,
-        candidate: &Leg,
-        id: crate::exchange::ExchangeId,
-        answer: Answer,
+        regime: &Regime,
+        candidate: &Upstream,
+        (id, answer): (crate::exchange::ExchangeId, Answer),
         passport: &Passport,
         (ending, beside): (Ending<'_>, Option<Beside>),
     ) {
-        let config = &self.shared.config;
+        let force = &*regime.force;
+        let config = &force.config;
         let Job { received_at_ms, request, hop, route: place, primary, to_head_us, client, permit, .. } = *job;
-        let rules = self.rules(place);
-        let route = self.route(place, &request);
-        if let (Some(watching), Some(us)) = (&self.watching, to_head_us) {
-            watching.borrow_mut().mirrored(place.map(|index| index.0), &route.name, us);
+        let rules = force.rules(place);
+        let route = self.route(place, &request, regime);
+        if let Some(us) = to_head_us {
+            self.told_of_time(place, &route, us, force);
         }
-        let Caller { class: principal, subject } = self.caller(&request, passport);
+        let Caller { class: principal, subject } = force.caller(&request, passport);
         let mut exchange = Exchange {
             id,
             received_at_ms,
@@ -302,7 +303,7 @@ impl Shadow {
             client,
             candidate_session: passport.session,
         };
-        exchange.provenance = self.provenance(&exchange, place);
+        exchange.provenance = self.provenance(force, &exchange);
         let judgement = match exchange.client {
             Client::Left => Judgement::undecided(Verdict::Inconclusive(Inconclusive::ClientLeft)),
             Client::Served => {
@@ -311,18 +312,18 @@ impl Shadow {
             }
         };
         let mut closing = self.closing.borrow_mut();
-        let versions = (build(&config.primary, &exchange.primary), build(&candidate.upstream, &exchange.candidate));
+        let versions = (build(&config.primary, &exchange.primary), build(candidate, &exchange.candidate));
         let bodies = config.redact.store_bodies;
         // The judge knows no sessions; whoever holds its claims against one another has to.
-        let naming = self.shared.naming.as_ref().filter(|_| rules.claims_ids());
+        let naming = force.naming.as_ref().filter(|_| rules.claims_ids());
         let name = naming.map(|naming| naming.name(&exchange.request.headers, hop.peer));
         let session = Session { name, requests: &[] };
-        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &self.redactor, bodies, session);
+        closing.fold.add(&exchange, &judgement, rules.hash(), versions, &force.redactor, bodies, session);
         naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));
         ending.judged(judgement.verdict);
         drop(permit);
         if let Some(beside) = beside {
-            let found = closing.fold.found(&exchange.route.name, &judgement, &self.redactor);
+            let found = closing.fold.found(&exchange.route.name, &judgement, &force.redactor);
             let candidate_build = versions.1.map(str::to_owned);
             beside.judged(exchange, place, candidate_build, found);
         }
@@ -331,42 +332,35 @@ impl Shadow {
         }
     }
     /// The declared route, or that of the operation where several share it; else one that is guessed.
-    fn route(&self, place: Option<RouteIndex>, request: &Request) -> Route {
+    fn route(&self, place: Option<RouteIndex>, request: &Request, regime: &Regime) -> Route {
         let Some(index) = place else { return self.inferred.borrow_mut().route(&request.method, request.path()) };
-        let declared = self.shared.config.routes.get(index);
-        match &declared.split_by {
-            None => declared.route.clone(),
-            Some(by) => self.operations.borrow_mut().route(index, (&declared.route, by), request, &self.redactor),
+        let (declared, redactor) = (regime.force.config.routes.get(index), &regime.force.redactor);
+        regime.operations.route(index, declared, request, redactor)
+    }
+    /// Looks at control windows of this one from now on.
+    fn watch(&self, back_off: &Arc<BackOff>) {
+        let mut watching = self.watching.borrow_mut();
+        if !watching.as_ref().is_some_and(|watching| watching.is_of(back_off)) {
+            *watching = Watching::new(back_off.clone());
         }
     }
-    /// The rules of a declared route, or those of every other.
-    pub(super) fn rules(&self, place: Option<RouteIndex>) -> &RuleSet {
-        let config = &self.shared.config;
-        place.map_or(&config.general_rules, |index| &config.routes.get(index).rules)
-    }
-    /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
-    fn caller(&self, request: &Request, passport: &Passport) -> Caller {
-        let classifier = &self.shared.config.classifier;
-        if classifier.is_empty() {
-            // No token need be read.
-            return classifier.classify(passport.credential, None);
+    /// How long the primary took, for what control requests are held against.
+    fn told_of_time(&self, place: Option<RouteIndex>, route: &Route, us: u32, force: &InForce) {
+        let mut watching = self.watching.borrow_mut();
+        if let Some(watching) = watching.as_mut().filter(|watching| watching.is_of(&force.back_off)) {
+            // A control request's operation is not read: it is held against all of its route.
+            let name = place.map_or(&route.name, |index| &force.config.routes.get(index).route.name);
+            watching.mirrored(place.is_some(), name, us);
         }
-        let own = Claims::of_request(&request.headers);
-        let credential = match passport.credential {
-            // A token in a cookie alone.
-            Credential::None if own.is_some() => Credential::Accepted,
-            credential => credential,
-        };
-        classifier.classify(credential, own.as_ref().or(passport.claims.as_deref()))
     }
     /// Who wrote the candidate's answer: an echo of this exchange, or the monolith's own build in it.
-    fn provenance(&self, exchange: &Exchange, place: Option<RouteIndex>) -> Provenance {
+    fn provenance(&self, force: &InForce, exchange: &Exchange) -> Provenance {
         let Some(answer) = exchange.candidate.outcome.response() else {
             return Provenance::Own;
         };
         let echoed = self.shared.markers.is_echo_of(&answer.headers, exchange.id);
         let same_build = || {
-            let name = self.shared.config.primary.version_header.as_ref()?;
+            let name = force.config.primary.version_header.as_ref()?;
             let primary = exchange.primary.outcome.response()?.headers.get(name)?;
             Some(answer.headers.get_all(name).iter().any(|value| value == primary))
         };
@@ -377,53 +371,9 @@ impl Shadow {
             return Provenance::Own;
         }
         // It came past the tee, or through it without its marker.
-        self.shared.returns.passed_on(place, std::time::Instant::now());
+        let route = Some(&exchange.route).filter(|route| !route.inferred).map(|route| &route.name);
+        self.shared.returns.passed_on(route, std::time::Instant::now());
         Provenance::Proxied
-    }
-}
-
-/// Something counted until it ends, however it ends.
-struct Counted {
-    shadow: Rc<Shadow>,
-    counter: fn(&Shadow) -> &Cell<usize>,
-}
-
-impl Counted {
-    fn new(shadow: &Rc<Shadow>, counter: fn(&Shadow) -> &Cell<usize>) -> Counted {
-        counter(shadow).set(counter(shadow).get() + 1);
-        Counted { shadow: shadow.clone(), counter }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let counter = (self.counter)(&self.shadow);
-        counter.set(counter.get() - 1);
-    }
-}
-
-/// Sees to it that each exchange taken has exactly one end, whatever becomes of its task.
-struct Ending<'s> {
-    shadow: &'s Shadow,
-    judged: bool,
-}
-
-impl Ending<'_> {
-    fn judged(mut self, verdict: Verdict) {
-        self.judged = true;
-        self.shadow.account.lock().counts.count_verdict(verdict);
-    }
-    fn not_judged(&mut self, reason: NotJudged) {
-        self.judged = true;
-        self.shadow.account.lock().counts.count_not_judged(reason);
-    }
-}
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        if !self.judged && !self.shadow.ended.get() {
-            self.shadow.account.lock().counts.count_not_judged(NotJudged::Cancelled);
-        }
     }
 }
 

@@ -3,27 +3,24 @@
 use super::accepting::Accepting;
 use super::account::Accounts;
 use super::answers::Answers;
-use super::back_off::BackOff;
-use super::breaker::Breaker;
-use super::budget::Budget;
+use super::in_force::InForce;
 use super::lag::Lags;
 use super::lane::Queue;
-use super::naming::Naming;
 use super::operation;
+use super::reload::Reloads;
 use super::returns::Returns;
 use super::secondary::PairTally;
-use super::session::Sessions;
 use super::shadow::{self, ShadowThread};
 use super::turned::TurnedAways;
 use super::{Control, Markers};
-use crate::config::Config;
-use crate::evidence::{Ledger, Ownership, request_key};
+use crate::config::{Config, Given};
+use crate::evidence::{Ownership, request_key};
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{Context, Judgement};
-use crate::redact::Redactor;
 use crate::rules::RuleSet;
 use crate::store::StoreHandle;
-use governor::DefaultDirectRateLimiter;
+use crate::sys::Service;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -35,16 +32,14 @@ pub type Judge = Arc<dyn Fn(&Exchange, &RuleSet, &Context) -> Judgement + Send +
 pub struct Setup {
     /// The configuration.
     pub config: Arc<Config>,
-    /// The store.
+    /// What it was made from, to be read again.
+    pub given: Given,
+    /// Who is told when the config is read again.
+    pub service: Arc<Service>,
+    /// The store; it need not be open yet.
     pub store: StoreHandle,
-    /// What the store held when it was opened.
-    pub base: Ledger,
-    /// Who served the routes when it was last written.
-    pub ownership: Ownership,
-    /// Signs the markers.
+    /// Signs the markers and the tokens of redaction.
     pub key: [u8; 32],
-    /// What may be stored, and how.
-    pub redactor: Redactor,
     /// Random for each start; names this instance in the hop marker too.
     pub incarnation: u64,
     /// The judge.
@@ -53,30 +48,29 @@ pub struct Setup {
 
 /// What every thread shares.
 pub(super) struct Shared {
-    pub(super) config: Arc<Config>,
+    /// What is in force; whoever serves a request keeps a copy, and looks at the number alone.
+    force: RwLock<Arc<InForce>>,
+    number: AtomicU64,
+    /// What was in force before and still has exchanges under way, so that no live thread is the one to take it apart.
+    before: Mutex<Vec<Arc<InForce>>>,
+    pub(super) given: Given,
+    pub(super) service: Arc<Service>,
+    pub(super) key: [u8; 32],
+    pub(super) reloads: Reloads,
+    pub(super) owners: Mutex<Owners>,
     pub(super) markers: Markers,
     /// Under it cells name distinct requests.
     pub(super) request_key: [u8; 32],
     pub(super) store: StoreHandle,
-    pub(super) base: Ledger,
     pub(super) accounts: Accounts,
-    pub(super) breaker: Arc<Breaker>,
-    /// Control windows, and the share that they leave.
-    pub(super) back_off: Arc<BackOff>,
     /// How late the live threads are.
     pub(super) lags: Lags,
-    pub(super) budget: Arc<Budget>,
-    pub(super) limiter: Option<DefaultDirectRateLimiter>,
     /// Shadow requests that come back unmarked.
     pub(super) returns: Returns,
-    /// The candidate's sessions, where the config says how it gets to know them.
-    pub(super) sessions: Option<Sessions>,
-    /// Clients by name, where some rule's ids map one to one over more than a document.
-    pub(super) naming: Option<Naming>,
-    /// What has been done about operations that share a path, where some route is split.
-    pub(super) operations: Option<Arc<operation::Tally>>,
-    /// What became of the secondary's answers, where there is one.
-    pub(super) pairs: Option<PairTally>,
+    /// What has been done about operations that share a path.
+    pub(super) operations: Arc<operation::Tally>,
+    /// What became of the secondary's answers.
+    pub(super) pairs: PairTally,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -89,7 +83,44 @@ pub(super) struct Shared {
     ids: AtomicU64,
 }
 
+/// Who serves the routes to clients.
+#[derive(Default)]
+pub(super) struct Owners {
+    /// As the store has it, with what has changed since; `None` before it is open.
+    known: Option<Ownership>,
+    /// Changes that no batch has told the store yet.
+    pub(super) untold: Ownership,
+}
+
 impl Shared {
+    /// What is in force now.
+    pub(super) fn force(&self) -> Arc<InForce> {
+        self.force.read().clone()
+    }
+    /// True while nothing else has come in force.
+    pub(super) fn is_in_force(&self, force: &InForce) -> bool {
+        self.number.load(Relaxed) == force.number
+    }
+    /// From now on this is in force.
+    pub(super) fn put_in_force(&self, next: Arc<InForce>) {
+        self.owners.lock().change(&next, &self.store);
+        let mut force = self.force.write();
+        self.number.store(next.number, Relaxed);
+        let was = std::mem::replace(&mut *force, next);
+        drop(force);
+        self.before.lock().push(was);
+    }
+    /// Notes who serves the routes, once it is known who did before.
+    pub(super) fn learn_owners(&self, force: &InForce) {
+        let mut owners = self.owners.lock();
+        if owners.known.is_none() {
+            owners.change(force, &self.store);
+        }
+    }
+    /// Lets go of what was in force before, where nothing is under way under it any more.
+    pub(super) fn let_go(&self) {
+        self.before.lock().retain(|force| Arc::strong_count(force) > 1);
+    }
     /// A new exchange's name.
     pub(super) fn exchange_id(&self) -> ExchangeId {
         let n = self.ids.fetch_add(1, Relaxed);
@@ -106,35 +137,42 @@ pub(super) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+impl Owners {
+    /// Notes who serves the routes under this config.
+    fn change(&mut self, force: &InForce, store: &StoreHandle) {
+        if self.known.is_none() {
+            self.known = store.opened().map(|opened| opened.ownership.clone());
+        }
+        let Some(known) = &mut self.known else { return };
+        let changes = known.changes(force.owned(), now_ms());
+        known.merge(&changes);
+        self.untold.merge(&changes);
+    }
+}
+
 /// Starts the shadow thread.
 pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
-    let Setup { config, store, base, ownership, key, redactor, incarnation, judge } = setup;
-    let breaker = Arc::new(Breaker::new(config.mirror.breaker.clone()));
-    let mirror = &config.mirror;
-    let back_off = Arc::new(BackOff::new(mirror.back_off));
-    let budget = Arc::new(Budget::new(mirror.max_in_flight, mirror.max_in_flight_bytes, breaker.clone()));
-    let limiter = mirror.rate.map(|rate| {
-        let quota = governor::Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        governor::RateLimiter::direct(quota)
-    });
-    let sessions = config.mirror.session.clone().map(|session| Sessions::new(session, &key));
+    let Setup { config, given, service, store, key, incarnation, judge } = setup;
+    let force = Arc::new(InForce::new(config, &key, None));
+    let mut owners = Owners::default();
+    owners.change(&force, &store);
     let shared = Arc::new(Shared {
         returns: Returns::new(incarnation),
-        sessions,
-        naming: Naming::new(&config, &key),
-        operations: config.routes.iter().any(|route| route.split_by.is_some()).then(Arc::default),
-        pairs: config.secondary.as_ref().map(|_| PairTally::default()),
+        operations: Arc::default(),
+        pairs: PairTally::default(),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
-        config,
+        number: AtomicU64::new(force.number),
+        force: RwLock::new(force),
+        before: Mutex::default(),
+        given,
+        service,
+        key,
+        reloads: Reloads::new(now_ms()),
+        owners: Mutex::new(owners),
         store,
-        base,
         accounts: Accounts::default(),
-        breaker,
-        back_off,
         lags: Lags::default(),
-        budget,
-        limiter,
         mirroring: AtomicBool::new(true),
         draining: AtomicBool::new(false),
         accepting: AtomicBool::new(false),
@@ -147,9 +185,6 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         ids: AtomicU64::new(0),
     });
     let (queue, jobs) = Queue::new();
-    let owned =
-        shared.config.routes.iter().filter(|route| route.owned_by_candidate && shared.config.candidate.is_some());
-    let ownership = ownership.changes(owned.map(|route| route.route.name.to_string()), now_ms());
-    let (thread, commands) = shadow::spawn(shared.clone(), jobs, judge, redactor, ownership)?;
+    let (thread, commands) = shadow::spawn(shared.clone(), jobs, judge)?;
     Ok((Arc::new(Control::new(shared, queue, commands)), thread))
 }

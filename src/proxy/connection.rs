@@ -5,8 +5,10 @@ use super::from_client::FromClient;
 use super::heads::{RawHead, Watched};
 use super::http2;
 use super::serve::serve;
-use super::worker::Worker;
+use super::worker::{LiveThread, Stop};
 use crate::upstream::Hop;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
@@ -43,36 +45,38 @@ pub(super) fn settings() -> http1::Builder {
 }
 
 /// Serves a connection until it closes, or, once told to stop, until what is under way on it is answered.
-pub(super) async fn run(worker: Rc<Worker>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(thread: Rc<LiveThread>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<Stop>) {
     // Without it small answers wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
-    let hop = Hop::new(peer, worker.tls.is_some());
+    let hop = Hop::new(peer, thread.tls.is_some());
     // What is only of some connections is boxed, since its state would else take its room in the task of every one.
-    match &worker.tls {
+    match &thread.tls {
         None => match before_stop(&mut stop, Begun::hear(stream)).await {
-            Some((Spoken::Http1, begun)) => serve_http1(worker, begun, hop, stop).await,
-            Some((Spoken::Http2, begun)) => Box::pin(http2::run(worker, begun, hop, stop)).await,
+            Some((Spoken::Http1, begun)) => serve_http1(thread, begun, hop, stop).await,
+            Some((Spoken::Http2, begun)) => Box::pin(http2::run(thread, begun, hop, stop)).await,
             None => {}
         },
         Some(tls) => {
-            let shaken = Box::pin(tls.handshake(stream, &worker.lane));
+            let shaken = Box::pin(tls.handshake(stream, thread.worker()));
             let Some(begun) = before_stop(&mut stop, shaken).await.map(Begun::new) else {
                 return;
             };
             match begun.chosen() {
-                Spoken::Http1 => Box::pin(serve_http1(worker.clone(), begun, hop, stop)).await,
-                Spoken::Http2 => Box::pin(http2::run(worker.clone(), begun, hop, stop)).await,
+                Spoken::Http1 => Box::pin(serve_http1(thread.clone(), begun, hop, stop)).await,
+                Spoken::Http2 => Box::pin(http2::run(thread.clone(), begun, hop, stop)).await,
             }
         }
     }
 }
 
 /// What the client's first words make of the connection; `None` where they do not come in time.
-async fn before_stop<T>(stop: &mut watch::Receiver<bool>, words: impl Future<Output = Option<T>>) -> Option<T> {
+async fn before_stop<T>(stop: &mut watch::Receiver<Stop>, words: impl Future<Output = Option<T>>) -> Option<T> {
     let too_late = async {
         let at_most = tokio::time::timeout(HEAD_WITHIN, stopped(stop)).await;
-        if at_most.is_ok() {
-            tokio::time::sleep(LAST_WORDS).await;
+        match at_most {
+            Ok(Stop::PassedOn(idle)) => tokio::time::sleep(idle.max(LAST_WORDS)).await,
+            Ok(_) => tokio::time::sleep(LAST_WORDS).await,
+            Err(_) => {}
         }
     };
     tokio::select! {
@@ -82,33 +86,41 @@ async fn before_stop<T>(stop: &mut watch::Receiver<bool>, words: impl Future<Out
     }
 }
 
-async fn serve_http1<S>(worker: Rc<Worker>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<bool>)
+async fn serve_http1<S>(thread: Rc<LiveThread>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<Stop>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head = RawHead::new();
-    let (requests, watched) = (worker.clone(), Watched { stream, head: head.clone() });
+    let (requests, watched) = (thread.clone(), Watched { stream, head: head.clone() });
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let (worker, hop, head) = (requests.clone(), hop.clone(), head.clone());
-        async move { Ok::<_, Infallible>(serve(&worker, &hop, &head, request.map(FromClient::Http1)).await) }
+        let (worker, hop, head) = (requests.worker(), hop.clone(), head.clone());
+        async move {
+            let mut response = serve(&worker, &hop, &head, request.map(FromClient::Http1)).await;
+            if worker.lane.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // The client learns that this was the last one, instead of finding out with the next.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
-    let connection = worker.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
+    let connection = thread.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = stopped(&mut stop) => None,
-    };
-    if ended.is_none() {
-        connection.as_mut().graceful_shutdown();
+    let stopped = tokio::select! {
         // How a connection ends was told to its exchanges.
+        _ = connection.as_mut() => return,
+        how = stopped(&mut stop) => how,
+    };
+    let idle = if let Stop::PassedOn(idle) = stopped { idle } else { Duration::ZERO };
+    if tokio::time::timeout(idle, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
         let _ = connection.await;
     }
 }
 
-/// Waits until the tee is told to stop.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+/// Waits until the tee is told to stop, and how.
+pub(super) async fn stopped(stop: &mut watch::Receiver<Stop>) -> Stop {
     // An error means that the sender is gone, which is a stop as well.
-    let _ = stop.wait_for(|stop| *stop).await;
+    stop.wait_for(|stop| *stop != Stop::No).await.map_or(Stop::ForGood, |stop| *stop)
 }
 
 #[cfg(test)]

@@ -23,4 +23,4 @@ mod writes;
 
 pub use heartbeat::{Heartbeats, watch};
 pub use listen::{Listeners, bind};
-pub use worker::{Proxy, start};
+pub use worker::{Proxy, Stop, start};

@@ -114,10 +114,11 @@ impl Inbound {
     fn new<B>(worker: &Worker, request: &Request<B>, route: Option<(RouteIndex, &RouteConfig)>) -> Inbound {
         let lane = &worker.lane;
         let shadow = shadow_of(lane, request);
-        let place = route.map(|(index, _)| index);
-        let marked = shadow.is_some() || lane.is_return(place, request.method(), &path_and_query(request.uri()));
+        let declared = route.map(|(_, route)| route);
+        let marked = shadow.is_some()
+            || lane.is_return(declared.map(|route| &route.route), request.method(), &path_and_query(request.uri()));
         // What the candidate passes back to the monolith is the monolith's to answer, on a route of the candidate's too.
-        let owned = shadow.is_none() && worker.owns(route.map(|(_, route)| route));
+        let owned = shadow.is_none() && worker.owns(declared);
         let asked = Asked { session: lane.session_of(request.headers()), safe: request.method().is_safe() };
         Inbound { shadow, marked, owned, asked }
     }
@@ -143,7 +144,7 @@ fn find<'c, B>(config: &'c Config, request: &Request<B>) -> Option<(RouteIndex, 
 /// Which requests a control request is compared with.
 fn compared_with<B>(request: &Request<B>, route: Option<(RouteIndex, &RouteConfig)>) -> Of {
     match route {
-        Some((index, _)) => Of::Declared(index.0),
+        Some((_, route)) => Of::Declared(route.route.name.clone()),
         None => Of::Undeclared(request.method().clone(), request.uri().path().to_owned()),
     }
 }

@@ -1,7 +1,8 @@
 //! TLS handshakes of one live thread: bounded in time and number. One that stands still holds nobody up: each has a task of
 //! its own, and where there are too many, the oldest makes room for the newest.
 
-use crate::mirror::{Lane, TurnedAway};
+use super::worker::Worker;
+use crate::mirror::TurnedAway;
 use rustls::ServerConfig;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -21,7 +22,7 @@ const UNDER_WAY: usize = 256;
 
 /// How one live thread shakes hands.
 pub(super) struct Tls {
-    acceptor: TlsAcceptor,
+    acceptor: RefCell<TlsAcceptor>,
     /// In the order in which they began.
     under_way: RefCell<VecDeque<(u64, oneshot::Sender<()>)>>,
     next: Cell<u64>,
@@ -42,12 +43,17 @@ impl Drop for Place<'_> {
 
 impl Tls {
     pub(super) fn new(config: &Arc<ServerConfig>) -> Tls {
-        Tls { acceptor: config.clone().into(), under_way: RefCell::default(), next: Cell::new(0) }
+        Tls { acceptor: RefCell::new(config.clone().into()), under_way: RefCell::default(), next: Cell::new(0) }
+    }
+    /// Handshakes that begin from now on show another certificate.
+    pub(super) fn renew(&self, config: &Arc<ServerConfig>) {
+        self.acceptor.replace(config.clone().into());
     }
     /// Shakes hands; `None` where it came to nothing, which is counted.
-    pub(super) async fn handshake(&self, stream: TcpStream, lane: &Rc<Lane>) -> Option<TlsStream<TcpStream>> {
+    pub(super) async fn handshake(&self, stream: TcpStream, worker: Rc<Worker>) -> Option<TlsStream<TcpStream>> {
         let mut place = self.place();
-        let shaken = tokio::time::timeout(WITHIN, self.acceptor.accept(stream));
+        let acceptor = self.acceptor.borrow().clone();
+        let shaken = tokio::time::timeout(WITHIN, acceptor.accept(stream));
         let reason = tokio::select! {
             biased;
             shaken = shaken => match shaken {
@@ -60,7 +66,7 @@ impl Tls {
             },
             _ = &mut place.pushed_out => TurnedAway::TlsCrowded,
         };
-        lane.turned_away(reason);
+        worker.lane.turned_away(reason);
         None
     }
     fn place(&self) -> Place<'_> {

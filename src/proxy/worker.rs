@@ -5,10 +5,11 @@ use super::listen::Listeners;
 use super::tls::Tls;
 use super::upload::ToSide;
 use super::{connection, http2, places};
-use crate::config::{Config, RouteConfig, Upstream};
+use crate::config::{RouteConfig, Upstream};
 use crate::mirror::{Control, Lane, flush_when_parked};
 use crate::upstream::{Dialect, Pool, Reach};
 use http::HeaderValue;
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Bytes of a side connection's read buffer, and so of an answer's head.
@@ -35,36 +37,18 @@ pub(super) struct Live {
 }
 
 impl Live {
-    fn new(name: &'static str, side: &Upstream, reach: Arc<Reach>) -> Live {
-        let pool = Pool::new(reach, Dialect { preserve_case: true, buffer: BUFFER });
+    /// The connections of the one before serve on where they went the same way.
+    fn new(name: &'static str, side: &Upstream, way: &Arc<Reach>, before: Option<&Live>) -> Live {
+        let same = before.map(|before| &before.pool).filter(|pool| Arc::ptr_eq(pool.reach(), way));
+        let pool =
+            same.cloned().unwrap_or_else(|| Pool::new(way.clone(), Dialect { preserve_case: true, buffer: BUFFER }));
         Live { name, pool, base_path: side.base_path.clone(), timeout: side.timeout }
     }
 }
 
-/// How the sides that answer clients are reached, for all live threads.
-struct Ways {
-    primary: Arc<Reach>,
-    candidate: Option<Arc<Reach>>,
-}
-
-impl Ways {
-    fn new(config: &Config) -> Ways {
-        Ways {
-            primary: Reach::new("primary", &config.primary),
-            candidate: config.candidate.as_ref().map(|side| Reach::new("candidate", side)),
-        }
-    }
-}
-
-/// What the requests of one thread share.
+/// What the requests of one thread share that began under one config.
 pub(super) struct Worker {
     pub(super) lane: Rc<Lane>,
-    pub(super) settings: hyper::server::conn::http1::Builder,
-    pub(super) http2: h2::server::Builder,
-    /// Where clients speak TLS.
-    pub(super) tls: Option<Tls>,
-    /// Room for connections and what may stand behind them; streams of HTTP/2 take it too.
-    pub(super) places: Arc<Semaphore>,
     /// What a client of HTTP/1.0 that names no host has asked for.
     pub(super) default_host: Option<HeaderValue>,
     primary: Live,
@@ -72,21 +56,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(lane: Rc<Lane>, config: &Config, ways: &Ways, places: Arc<Semaphore>) -> Rc<Worker> {
-        Rc::new(Worker {
-            lane,
-            settings: connection::settings(),
-            http2: http2::settings(),
-            tls: config.tls.as_ref().map(Tls::new),
-            places,
-            default_host: HeaderValue::from_str(&config.primary.authority).ok(),
-            primary: Live::new("primary", &config.primary, ways.primary.clone()),
-            candidate: config
-                .candidate
-                .as_ref()
-                .zip(ways.candidate.clone())
-                .map(|(side, reach)| Live::new("candidate", side, reach)),
-        })
+    fn new(lane: Rc<Lane>, before: Option<&Worker>) -> Rc<Worker> {
+        let config = lane.config().clone();
+        let primary =
+            Live::new("primary", &config.primary, lane.way_to_primary(), before.map(|before| &before.primary));
+        let earlier = before.and_then(|before| before.candidate.as_ref());
+        let candidate = config.candidate.as_ref().zip(lane.way_to_candidate());
+        let candidate = candidate.map(|(side, way)| Live::new("candidate", side, way, earlier));
+        let default_host = HeaderValue::from_str(&config.primary.authority).ok();
+        Rc::new(Worker { lane, default_host, primary, candidate })
     }
     /// True where the candidate's answer goes to the client: on routes that were cut over.
     pub(super) fn owns(&self, route: Option<&RouteConfig>) -> bool {
@@ -98,10 +76,55 @@ impl Worker {
     }
 }
 
+/// What the connections of one thread share, whatever config is in force.
+pub(super) struct LiveThread {
+    worker: RefCell<Rc<Worker>>,
+    pub(super) settings: hyper::server::conn::http1::Builder,
+    pub(super) http2: h2::server::Builder,
+    /// Where clients speak TLS.
+    pub(super) tls: Option<Tls>,
+    /// Room for connections and what may stand behind them; streams of HTTP/2 take it too.
+    pub(super) places: Arc<Semaphore>,
+}
+
+impl LiveThread {
+    fn new(lane: Rc<Lane>, places: Arc<Semaphore>) -> Rc<LiveThread> {
+        let tls = lane.config().tls.as_ref().map(Tls::new);
+        let (settings, http2) = (connection::settings(), http2::settings());
+        Rc::new(LiveThread { worker: RefCell::new(Worker::new(lane, None)), settings, http2, tls, places })
+    }
+    /// For one request or handshake, under the config that is in force now: whoever asks keeps it to the end.
+    pub(super) fn worker(&self) -> Rc<Worker> {
+        let worker = self.worker.borrow().clone();
+        if worker.lane.is_current() { worker } else { self.renewed(&worker) }
+    }
+    #[cold]
+    fn renewed(&self, before: &Worker) -> Rc<Worker> {
+        let worker = Worker::new(before.lane.renewed(), Some(before));
+        if let (Some(tls), Some(config)) = (&self.tls, &worker.lane.config().tls) {
+            tls.renew(config);
+        }
+        self.worker.replace(worker.clone());
+        worker
+    }
+}
+
+/// How the live threads are told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Not at all.
+    No,
+    /// What has been promised an answer gets one; nobody else will give it.
+    ForGood,
+    /// The listening sockets live on with somebody else, and so does what waits in their queues. A connection that lies idle
+    /// is kept for so long: its next request is answered, with the word that it was the last.
+    PassedOn(Duration),
+}
+
 /// The running live threads.
 pub struct Proxy {
     control: Arc<Control>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
     ended: mpsc::Receiver<()>,
     beats: Arc<Heartbeats>,
 }
@@ -112,10 +135,10 @@ impl Proxy {
         self.beats.clone()
     }
     /// Stops accepting, lets what is under way be answered within `at_most`, and cuts the rest. True when nothing was cut.
-    pub async fn drain(mut self, at_most: Duration) -> bool {
+    pub async fn drain(mut self, how: Stop, at_most: Duration) -> bool {
         self.control.set_draining();
         self.control.set_accepting(false);
-        self.stop.send_replace(true);
+        self.stop.send_replace(how);
         let all = async { while self.ended.recv().await.is_some() {} };
         tokio::time::timeout(at_most, all).await.is_ok()
     }
@@ -123,14 +146,15 @@ impl Proxy {
 
 /// Starts one thread for each listener. A thread that is told to stop ends by itself after `drain_at_most`.
 pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duration) -> io::Result<Proxy> {
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(Stop::No);
     let (alive, ended) = mpsc::channel(1);
-    let threads = listeners.each.len();
-    let connections = places::for_each_thread(crate::sys::raise_descriptor_limit(), threads, control.config());
+    let dealt = listeners.dealt()?;
+    let threads = dealt.len();
+    let connections = places::for_each_thread(crate::sys::raise_descriptor_limit(), threads);
     control.taking_in().set_limit((connections * threads) as u64);
-    let (ways, beats) = (Arc::new(Ways::new(control.config())), Heartbeats::new(threads));
-    for (number, listener) in listeners.each.into_iter().enumerate() {
-        let (control, stopping, alive, ways) = (control.clone(), stopping.clone(), alive.clone(), ways.clone());
+    let beats = Heartbeats::new(threads);
+    for (number, listeners) in dealt.into_iter().enumerate() {
+        let (control, stopping, alive) = (control.clone(), stopping.clone(), alive.clone());
         let (beats, told) = (beats.clone(), stopping.clone());
         let runtime = Builder::new_current_thread();
         let thread = move || {
@@ -140,16 +164,15 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
             match runtime {
                 Ok(runtime) => {
                     let lane = control.lane();
-                    Lane::install(Some(lane.clone()));
+                    lane.install();
                     let beat = {
                         let beats = beats.clone();
                         move || beats.beat(number)
                     };
-                    runtime.block_on(accept(listener, lane.clone(), &ways, connections, stopping, drain_at_most, beat));
+                    runtime.block_on(accept(listeners, lane, connections, stopping, drain_at_most, beat));
                     runtime.shutdown_background();
-                    lane.flush();
-                    Lane::install(None);
-                    if *told.borrow() {
+                    flush_when_parked();
+                    if *told.borrow() != Stop::No {
                         beats.ended(number);
                     }
                 }
@@ -163,40 +186,51 @@ pub fn start(listeners: Listeners, control: Arc<Control>, drain_at_most: Duratio
 }
 
 async fn accept(
-    listener: std::net::TcpListener,
+    listeners: Vec<std::net::TcpListener>,
     lane: Rc<Lane>,
-    ways: &Ways,
     connections: usize,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
     drain_at_most: Duration,
     beat: impl Fn() + 'static,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "a live thread cannot listen"),
-    };
-    let config = lane.config().clone();
     let free = Arc::new(Semaphore::new(connections));
-    let worker = Worker::new(lane, &config, ways, free.clone());
-    sweep(&worker, beat);
-    tokio::task::spawn_local(worker.lane.lag_watch().run());
-    let told = stop.clone();
+    let thread = LiveThread::new(lane.clone(), free.clone());
+    sweep(&thread, beat);
+    tokio::task::spawn_local(lane.lag_watch().run());
+    drop(lane);
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => drop(accepting.spawn_local(accept_on(listener, thread.clone(), stop.clone()))),
+            Err(error) => tracing::error!(%error, "a live thread cannot listen"),
+        }
+    }
+    while accepting.join_next().await.is_some() {}
+    let deadline = Instant::now() + drain_at_most;
+    while free.available_permits() < connections && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Takes connections of one socket until the tee is told to stop.
+async fn accept_on(listener: TcpListener, thread: Rc<LiveThread>, mut stop: watch::Receiver<Stop>) {
+    let (free, told) = (thread.places.clone(), stop.clone());
     let spawn = |stream: tokio::net::TcpStream, peer: std::net::SocketAddr, permit| {
-        let (worker, stop) = (worker.clone(), told.clone());
+        let (thread, stop) = (thread.clone(), told.clone());
         tokio::task::spawn_local(async move {
-            worker.lane.connection_opened();
-            connection::run(worker.clone(), stream, peer.ip(), stop).await;
-            worker.lane.connection_closed();
+            thread.worker().lane.connection_opened();
+            connection::run(thread.clone(), stream, peer.ip(), stop).await;
+            thread.worker().lane.connection_closed();
             drop(permit);
         });
     };
-    loop {
+    let how = loop {
         let next = async {
             // Over the limit, connections wait in the system's queue.
             let permit = match free.clone().try_acquire_owned() {
                 Ok(permit) => Some(permit),
                 Err(_) => {
-                    worker.lane.taking_in().full();
+                    thread.worker().lane.taking_in().full();
                     free.clone().acquire_owned().await.ok()
                 }
             };
@@ -204,37 +238,37 @@ async fn accept(
         };
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            how = connection::stopped(&mut stop) => break how,
             (accepted, permit) = next => match accepted {
                 Ok((stream, peer)) => spawn(stream, peer, permit),
                 // Out of descriptors, or a connection that was gone before it was taken: neither is a reason to stop.
                 Err(error) => {
-                    worker.lane.taking_in().failed(&error);
+                    thread.worker().lane.taking_in().failed(&error);
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
             },
         }
+    };
+    if how != Stop::ForGood {
+        return;
     }
     // Whoever is in the system's queue already has been promised an answer.
     while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
         spawn(stream, peer, free.clone().try_acquire_owned().ok());
     }
-    drop(listener);
-    let deadline = Instant::now() + drain_at_most;
-    while free.available_permits() < connections && Instant::now() < deadline {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }
 
 /// Closes what is idle, and shows that the thread is turning.
-fn sweep(worker: &Rc<Worker>, beat: impl Fn() + 'static) {
-    let worker = Rc::downgrade(worker);
+fn sweep(thread: &Rc<LiveThread>, beat: impl Fn() + 'static) {
+    let thread = Rc::downgrade(thread);
     tokio::task::spawn_local(async move {
-        while let Some(worker) = worker.upgrade() {
+        while let Some(thread) = thread.upgrade() {
             beat();
+            // A thread without requests lets go of an earlier config here.
+            let worker = thread.worker();
             worker.primary.pool.sweep();
             worker.candidate.iter().for_each(|candidate| candidate.pool.sweep());
-            drop(worker);
+            drop((worker, thread));
             tokio::time::sleep(SWEEP_EVERY).await;
         }
     });

@@ -61,31 +61,48 @@ impl StoreHandle {
         now_ms: u64,
         nice: i32,
     ) -> Result<(StoreHandle, Opened), StoreError> {
+        let wrong = |source| StoreError::Io { dir: dir.to_path_buf(), source };
         let shared = Arc::new(Shared::new(dir.to_path_buf()));
         let (tell, told) = sync_channel(1);
-        let (for_thread, options) = (shared.clone(), options.clone());
-        let wrong = |source| StoreError::Io { dir: dir.to_path_buf(), source };
-        // opened on its own thread: sled's threads come from there and inherit its niceness
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || {
-                if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice) {
-                    tracing::warn!(%error, nice, "the store thread keeps its priority");
+        let mut writer = Writer::new(shared.clone(), options, bounds, incarnation, now_ms);
+        on_its_thread(nice, move || match writer.start() {
+            Ok(source) => {
+                if tell.send(Ok(source)).is_ok() {
+                    writer.run();
                 }
-                match Writer::start(for_thread, &options, bounds, incarnation, now_ms) {
-                    Ok((writer, source, opened)) => {
-                        if tell.send(Ok((source, opened))).is_ok() {
-                            writer.run();
-                        }
-                    }
-                    Err(error) => drop(tell.send(Err(error))),
-                }
-            })
-            .map_err(wrong)?;
-        let (source, opened) =
-            told.recv().map_err(|_| wrong(std::io::Error::other("the store thread ended while opening")))??;
+            }
+            Err(error) => drop(tell.send(Err(error))),
+        })
+        .map_err(wrong)?;
+        let ended = || wrong(std::io::Error::other("the store thread ended while opening"));
+        let source = told.recv().map_err(|_| ended())??;
+        let opened = shared.opened.get().cloned().ok_or_else(ended)?;
         let last = Arc::new(Last(shared.clone()));
         Ok((StoreHandle { shared, source, _last: last }, opened))
+    }
+    /// The same for a store that another process still has: it is opened when that one has closed it, and what is offered
+    /// meanwhile waits. [`StoreHandle::opened`] says when, [`StoreHandle::failing`] why not yet.
+    pub fn start_when_free(
+        dir: &Path,
+        options: &Options,
+        incarnation: u64,
+        now_ms: u64,
+        nice: i32,
+    ) -> Result<StoreHandle, StoreError> {
+        let (pairs, places) = PAIRS;
+        let bounds = Bounds { exemplars: options.exemplars, signatures: SIGNATURES, cells: CELLS, pairs, places };
+        let shared = Arc::new(Shared::new(dir.to_path_buf()));
+        let writer = Writer::new(shared.clone(), options, bounds, incarnation, now_ms);
+        on_its_thread(nice, move || writer.run())
+            .map_err(|source| StoreError::Io { dir: dir.to_path_buf(), source })?;
+        // Whose store it is shows when it is open.
+        let source = Source { tee: 0, incarnation };
+        let last = Arc::new(Last(shared.clone()));
+        Ok(StoreHandle { shared, source, _last: last })
+    }
+    /// What was found when it was opened; `None` before that.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.shared.opened.get()
     }
     /// Who writes.
     pub fn source(&self) -> Source {
@@ -169,13 +186,30 @@ impl StoreHandle {
     /// Writes what is left, notes the clean stop, syncs and ends the thread; at most this long. True when all of that is
     /// durable and the directory is free for others.
     pub fn close(&self, at_most: Duration) -> bool {
+        self.close_for(None, at_most)
+    }
+    /// The same, where a process of this incarnation serves already and waits for the store: should it die before it has
+    /// opened it, the next start shows the gap.
+    pub fn close_for(&self, successor: Option<u64>, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         let mut desk = self.shared.desk.lock();
         desk.ending = Ending::Clean;
+        desk.successor = successor;
         self.shared.work.notify_all();
         while desk.ended.is_none() && Instant::now() < until {
             let _ = self.shared.news.wait_until(&mut desk, until);
         }
         desk.ended == Some(true)
     }
+}
+
+/// Runs the writer on a thread of its own; sled's threads come from there and inherit its niceness.
+fn on_its_thread(nice: i32, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let body = move || {
+        if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice) {
+            tracing::warn!(%error, nice, "the store thread keeps its priority");
+        }
+        work();
+    };
+    std::thread::Builder::new().name("store".to_owned()).spawn(body).map(drop)
 }

@@ -31,6 +31,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The socket in a store's directory by which a tee can be asked to hand over. Whoever has the store may put it there.
+pub const HAND_OVER: &str = "hand-over";
+
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -144,7 +147,7 @@ pub struct Figures {
 }
 
 /// What opening for writing found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Opened {
     /// Where a damaged store was set aside, with how many records were salvaged and lost.
     pub set_aside: Option<(PathBuf, u64, u64)>,

@@ -60,7 +60,9 @@ pub(super) fn translate(dir: &Path, error: sled::Error) -> StoreError {
 
 /// True for what sled and this room put into a store's directory.
 fn is_ours(name: &str) -> bool {
-    matches!(name, "db" | "conf" | "blobs") || name.starts_with("snap.") || name.starts_with("damaged-")
+    matches!(name, "db" | "conf" | "blobs" | super::HAND_OVER)
+        || name.starts_with("snap.")
+        || name.starts_with("damaged-")
 }
 
 /// True when the directory holds a sled database.

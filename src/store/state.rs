@@ -160,13 +160,13 @@ impl State {
         for source in ended {
             self.end(source, now_ms, &mut change, disk)?;
         }
-        self.sessions.entry(mine).or_insert_with(|| Session {
+        let session = self.sessions.entry(mine).or_insert_with(|| Session {
             started_at_ms: now_ms,
             last_ms: now_ms,
             lease: gap::Arrivals::first(),
-            sides: sides.to_vec(),
             ..Session::default()
         });
+        session.sides = sides.to_vec();
         self.write_session(mine, &mut change, disk)?;
         while self.sessions.len() > SESSIONS {
             let oldest =
@@ -188,8 +188,15 @@ impl State {
         }
         Ok(())
     }
-    /// Ends this tee's life cleanly. Requests received but neither judged nor counted otherwise are a gap too.
-    pub(super) fn close(&mut self, incarnation: u64, now_ms: u64, disk: &Disk) -> Result<Change, StoreError> {
+    /// Ends this tee's life cleanly. Requests received but neither judged nor counted otherwise are a gap too. The life of
+    /// a successor that serves already has begun: how much it received by the time it opens the store, nobody knows yet.
+    pub(super) fn close(
+        &mut self,
+        incarnation: u64,
+        successor: Option<u64>,
+        now_ms: u64,
+        disk: &Disk,
+    ) -> Result<Change, StoreError> {
         let mine = Source { tee: self.meta.tee, incarnation };
         let mut change = Change::default();
         if let Some(session) = self.sessions.get_mut(&mine) {
@@ -201,6 +208,12 @@ impl State {
             }
         }
         self.write_session(mine, &mut change, disk)?;
+        if let Some(incarnation) = successor {
+            let next = Source { tee: self.meta.tee, incarnation };
+            let begun = Session { started_at_ms: now_ms, last_ms: now_ms, lease: gap::UNKNOWN, ..Session::default() };
+            self.sessions.insert(next, begun);
+            self.write_session(next, &mut change, disk)?;
+        }
         self.write_account(&mut change, disk)?;
         Ok(change)
     }

@@ -13,6 +13,7 @@ use crate::judge::SignatureId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ pub(super) struct Desk {
     /// `Some(true)` after a clean end.
     pub(super) ended: Option<bool>,
     pub(super) failing: Option<String>,
+    /// Who serves already and waits for the store to be closed.
+    pub(super) successor: Option<u64>,
 }
 
 /// Shared by the handles and the thread. The lock is held for a push or a pop, never over sled.
@@ -62,6 +65,8 @@ pub(super) struct Shared {
     /// For those who settle or close: something changed.
     pub(super) news: Condvar,
     pub(super) index: Index,
+    /// Set when the store was opened first.
+    pub(super) opened: OnceLock<Opened>,
     pub(super) dir: PathBuf,
 }
 
@@ -75,8 +80,10 @@ impl Shared {
             ending: Ending::Not,
             ended: None,
             failing: None,
+            successor: None,
         };
-        Shared { desk: Mutex::new(desk), work: Condvar::new(), news: Condvar::new(), index: Index::default(), dir }
+        let (work, news, index, opened) = (Condvar::new(), Condvar::new(), Index::default(), OnceLock::new());
+        Shared { desk: Mutex::new(desk), work, news, index, opened, dir }
     }
 }
 
@@ -103,15 +110,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens the store and notes the start, durably.
-    pub(super) fn start(
+    /// Of a store that is not open yet.
+    pub(super) fn new(
         shared: std::sync::Arc<Shared>,
         options: &Options,
         bounds: Bounds,
         incarnation: u64,
         now_ms: u64,
-    ) -> Result<(Writer, Source, Opened), StoreError> {
-        let mut writer = Writer {
+    ) -> Writer {
+        Writer {
             shared,
             cache_bytes: options.cache_bytes,
             bounds,
@@ -123,12 +130,21 @@ impl Writer {
             damaged: 0,
             retry_at: Instant::now(),
             retry: RETRY.0,
-        };
-        let set_aside = writer.open(None)?;
-        let source = writer.source();
-        let ledger = writer.shared.index.ledger();
-        let ownership = writer.shared.index.figures().ownership;
-        Ok((writer, source, Opened { set_aside, ledger, ownership }))
+        }
+    }
+    /// Opens the store and notes the start, durably.
+    pub(super) fn start(&mut self) -> Result<Source, StoreError> {
+        // The time that was passed in is that of this moment.
+        self.started.1 = Instant::now();
+        let set_aside = self.open(None)?;
+        self.note_opened(set_aside);
+        Ok(self.source())
+    }
+    fn note_opened(&self, set_aside: Option<(PathBuf, u64, u64)>) {
+        self.shared.opened.get_or_init(|| {
+            let (ledger, ownership) = (self.shared.index.ledger(), self.shared.index.figures().ownership);
+            Opened { set_aside, ledger, ownership }
+        });
     }
     fn now_ms(&self) -> u64 {
         self.started.0 + self.started.1.elapsed().as_millis() as u64
@@ -245,10 +261,13 @@ impl Writer {
     fn write(&mut self) -> Result<(), StoreError> {
         if self.ready.is_none() {
             let before = self.shared.index.session().map(|session| (session, self.shared.index.ledger().durable_seq));
-            self.open(before)?;
+            let set_aside = self.open(before)?;
+            self.note_opened(set_aside);
         }
         let (source, dir) = (self.source(), self.shared.dir.clone());
         let Some((disk, state)) = &mut self.ready else { return Ok(()) };
+        // What was closed before the store was open does not know whose it is.
+        self.pending.iter_mut().filter(|batch| batch.source.tee == 0).for_each(|batch| batch.source = source);
         let pending = &self.pending;
         let changed = open::guarded(&dir, || {
             let mut changed = Changed::default();
@@ -285,11 +304,14 @@ impl Writer {
         if matches!(error, StoreError::Damaged { .. }) {
             self.damaged += 1;
         }
-        self.retry_at = Instant::now() + self.retry;
-        self.retry = (self.retry * 2).min(RETRY.1);
+        let awaited = matches!(error, StoreError::Locked(_)) && self.shared.opened.get().is_none();
+        self.retry_at = Instant::now() + if awaited { Duration::ZERO } else { self.retry };
+        self.retry = if awaited { RETRY.0 } else { (self.retry * 2).min(RETRY.1) };
         let first = self.shared.desk.lock().failing.replace(error.to_string()).is_none();
         self.shared.news.notify_all();
-        if first {
+        if first && awaited {
+            tracing::info!("the store is with the process before; what is found waits in memory");
+        } else if first {
             tracing::error!(%error, "the store does not take writes; they wait in memory, and it is tried again");
         }
     }
@@ -313,9 +335,10 @@ impl Writer {
     }
     fn note_end(&mut self) -> Result<(), StoreError> {
         let (now_ms, source, dir) = (self.now_ms(), self.source(), self.shared.dir.clone());
+        let successor = self.shared.desk.lock().successor;
         let Some((disk, state)) = &mut self.ready else { return Ok(()) };
         open::guarded(&dir, || {
-            let change = state.close(source.incarnation, now_ms, disk)?;
+            let change = state.close(source.incarnation, successor, now_ms, disk)?;
             disk.commit(&change.operations)?;
             disk.sync()
         })?;

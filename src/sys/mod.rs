@@ -5,6 +5,7 @@ mod service;
 pub use service::Service;
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// Microseconds of the clock that a service manager orders reloads by (CLOCK_MONOTONIC).
 pub fn monotonic_us() -> u64 {
@@ -40,6 +41,25 @@ pub fn open_descriptors() -> Option<u64> {
     let listed = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     // One of them is that of the listing.
     Some(listed.saturating_sub(1))
+}
+
+/// Descriptors from 3 on that whoever started this process has opened for it (systemd's convention); those that are not open
+/// are left out. To be called once, before this process opens any, and only where `LISTEN_PID` names it.
+pub fn passed_descriptors(count: i32) -> Vec<OwnedFd> {
+    #[allow(unsafe_code, reason = "a number in the environment becomes a descriptor; there is no safe word for that")]
+    let owned = |number: i32| {
+        // SAFETY: the number is not negative, and is only asked about.
+        let asked = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+        rustix::io::fcntl_getfd(asked).ok()?;
+        // SAFETY: it is open, and it was opened for us by whoever named us: nothing else in this process knows of it.
+        Some(unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number) })
+    };
+    let passed: Vec<OwnedFd> = (3..3_i32.saturating_add(count)).filter_map(owned).collect();
+    // Children, if there ever are any, are not meant.
+    for passed in &passed {
+        let _ = rustix::io::fcntl_setfd(passed, rustix::io::FdFlags::CLOEXEC);
+    }
+    passed
 }
 
 /// Tells the allocator to keep freed memory: copies are made on one thread and freed on another, and the heap would else be

@@ -43,7 +43,11 @@ impl Service {
     pub fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
-    /// Clients are served; after a reload: again.
+    /// Clients are served by this process from now on: it is the main one, whoever was before.
+    pub fn serving(&self, status: &str) {
+        self.send(&format!("READY=1\nMAINPID={}\n{}", std::process::id(), line(status)));
+    }
+    /// After a reload: clients are served as before.
     pub fn ready(&self, status: &str) {
         self.send(&format!("READY=1\n{}", line(status)));
     }
@@ -107,6 +111,8 @@ mod tests {
     fn speaks(service: &Service, manager: &UnixDatagram) {
         service.ready("serving\nhere");
         assert_eq!(heard(manager), "READY=1\nSTATUS=serving here");
+        service.serving("here");
+        assert_eq!(heard(manager), format!("READY=1\nMAINPID={}\nSTATUS=here", std::process::id()));
         let before = crate::sys::monotonic_us();
         service.reloading();
         let text = heard(manager);

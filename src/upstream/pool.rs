@@ -84,6 +84,10 @@ where
         let mux = reach.may_multiplex().then(Mux::new);
         Rc::new(Pool { reach, dialect, idle: RefCell::default(), mux })
     }
+    /// The way that its connections were made by.
+    pub fn reach(&self) -> &Arc<Reach> {
+        &self.reach
+    }
     /// An idle connection, or a new one; where many requests share one, a place on it.
     ///
     /// What is seldom is boxed: each request would else carry room for a TLS handshake.

@@ -4,7 +4,6 @@ use crate::support::origin::{Origin, plain};
 use crate::support::wire::Client;
 use paritee::config::{self, Flags};
 use paritee::judge::{Judgement, Vacuous, Verdict};
-use paritee::redact::{RedactOptions, Redactor};
 use paritee::store::{Options, StoreHandle};
 use paritee::{mirror, proxy};
 use std::sync::{Arc, Mutex, mpsc};
@@ -25,17 +24,16 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
     let config = Arc::new(config::load(None, &flags).unwrap());
     let options =
         Options { cache_bytes: config.store.cache_bytes, exemplars: config.store.exemplars, ..Options::default() };
-    let (store, opened) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
+    let (store, _) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
     let (entered, blocked) = mpsc::channel();
     let (let_go, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let (control, _shadow) = mirror::start(mirror::Setup {
-        redactor: Redactor::new(RedactOptions::default(), [0; 32]),
         config: config.clone(),
+        given: config::Given { file: None, flags },
         store: store.clone(),
-        base: opened.ledger,
-        ownership: opened.ownership,
         key: [0; 32],
+        service: Arc::default(),
         incarnation: 1,
         judge: Arc::new(move |_, _, _| {
             // Nobody listens after the first.
@@ -62,7 +60,7 @@ fn with_the_shadow_thread_blocked_live_traffic_completes() {
     drop(let_go);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        assert!(live.drain(Duration::from_secs(2)).await);
+        assert!(live.drain(proxy::Stop::ForGood, Duration::from_secs(2)).await);
         assert!(control.drain(Duration::from_secs(2)).await);
     });
     let ledger = control.ledger();

@@ -77,6 +77,10 @@ mod http2_frames;
 mod http2_live;
 // TLS to clients: what is chosen, who is let in, what stands still
 mod tls_live;
+// another process goes on where this one stops, and no request fails
+mod live_hand_over;
+// the config read again while the tee runs: all of it or nothing, and no client notices
+mod live_reload;
 // the candidate's own sessions: established, bridged, ended; routes that were cut over
 mod live_sessions;
 // stopping, and clients that leave

@@ -9,7 +9,7 @@ fn root() -> &'static Path {
 }
 
 /// The commands of a page's `console` blocks: the lines that begin with `$ `.
-fn commands(page: &str) -> Vec<String> {
+pub(crate) fn commands(page: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join(page)).expect("a page");
     let mut inside = false;
     let mut found = Vec::new();

@@ -5,9 +5,9 @@ use crate::support::origin::{Origin, plain};
 use crate::support::tee::Tee;
 use crate::support::until;
 use crate::support::wire::Client;
-use paritee::config::{self, Flags};
-use paritee::redact::{RedactOptions, Redactor};
+use paritee::config::{self, Flags, Given};
 use paritee::store::{Options, StoreHandle};
+use paritee::sys::Service;
 use paritee::{judge, mirror, proxy};
 use std::io::Write;
 use std::net::TcpListener;
@@ -58,7 +58,7 @@ fn a_manager_hears_that_it_serves_that_it_lives_and_that_it_stops() {
     let (_origin, config) = sides();
     let tee = Tee::by(managed(path.to_str().unwrap(), Some(2_000_000)), 0, &config);
     let ready = hears(&manager, "READY=1", &["STATUS=opening the store"]);
-    assert_eq!(ready, format!("READY=1\nSTATUS=serving {}", tee.live));
+    assert_eq!(ready, format!("READY=1\nMAINPID={}\nSTATUS=serving {}", tee.process(), tee.live));
     assert_eq!(tee.client().get("/a").status, 200, "what it says is so");
     (0..3).for_each(|_| assert_eq!(heard(&manager), "WATCHDOG=1"));
     tee.signal("-TERM");
@@ -84,6 +84,48 @@ fn a_manager_with_a_name_that_is_no_file_hears_it_too_and_none_is_no_error() {
         tee.signal("-TERM");
         assert!(tee.ended().success());
     }
+}
+
+/// Whatever asks for it, and whatever becomes of it: a manager that hears of a reload waits for its end.
+#[test]
+fn a_manager_hears_of_each_reload_and_of_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let (_origin, config) = sides();
+    let tee = Tee::by(managed(path.to_str().unwrap(), None), 0, &config);
+    hears(&manager, "READY=1", &["STATUS=opening the store"]);
+    tee.rewrite(&format!("{config}timeout = \"2s\"\n"));
+    tee.signal("-HUP");
+    assert!(heard(&manager).starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(heard(&manager), "READY=1\nSTATUS=serving under config 2");
+    tee.rewrite("nonsense = 1\n");
+    assert_eq!(tee.reload().status, 422);
+    assert!(heard(&manager).starts_with("RELOADING=1\n"));
+    assert_eq!(heard(&manager), "READY=1\nSTATUS=serving under config 2: the one read last was refused");
+    tee.signal("-TERM");
+    hears(&manager, "STOPPING=1", &[]);
+    assert!(tee.ended().success());
+}
+
+/// The one before is no longer the main process: that it ends must not look like the service's end.
+#[test]
+fn a_manager_hears_of_the_process_that_took_over_and_no_more_of_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let (_origin, config) = sides();
+    let mut before = Tee::by(managed(path.to_str().unwrap(), Some(2_000_000)), 0, &config);
+    hears(&manager, "READY=1", &["STATUS=opening the store"]);
+    let after = before.successor_by(managed(path.to_str().unwrap(), None));
+    let ready = hears(&manager, "READY=1", &["STATUS=opening the store", "WATCHDOG=1"]);
+    assert!(ready.starts_with(&format!("READY=1\nMAINPID={}\n", after.process())), "{ready}");
+    assert!(before.ended().success());
+    // Nobody told it how often.
+    hears(&manager, "WATCHDOG=1", &[]);
+    after.signal("-TERM");
+    hears(&manager, "STOPPING=1", &["WATCHDOG=1"]);
+    assert!(after.ended().success());
 }
 
 /// Where what is logged goes: whoever writes from a live thread waits here, once it is armed.
@@ -122,13 +164,12 @@ fn a_live_thread_that_stands_still_silences_the_watchdog() {
     };
     let config = Arc::new(config::load(None, &flags).unwrap());
     let options = Options { cache_bytes: 1 << 20, exemplars: 1, ..Options::default() };
-    let (store, opened) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
+    let (store, _) = StoreHandle::start(&config.store.dir, &options, 1, 1, 0).unwrap();
     let (control, _shadow) = mirror::start(mirror::Setup {
-        redactor: Redactor::new(RedactOptions::default(), [0; 32]),
         config: config.clone(),
+        given: Given { file: None, flags },
+        service: Arc::new(Service::default()),
         store,
-        base: opened.ledger,
-        ownership: opened.ownership,
         key: [0; 32],
         incarnation: 1,
         judge: Arc::new(judge::judge),
@@ -159,7 +200,7 @@ fn a_live_thread_that_stands_still_silences_the_watchdog() {
     go.send(()).unwrap();
     assert_eq!(client.answer(false).unwrap().status, 502);
     until("all is well again", || more_than(before)(well.load(SeqCst)));
-    runtime.block_on(live.drain(Duration::from_secs(2)));
+    runtime.block_on(live.drain(proxy::Stop::ForGood, Duration::from_secs(2)));
     let ended = well.load(SeqCst);
     until("threads that ended as they were told are well", || more_than(ended + 1)(well.load(SeqCst)));
 }
@@ -184,7 +225,7 @@ fn the_unit_file_names_flags_that_there_are_and_times_that_suffice() {
     assert!(!flags.is_empty() && flags.iter().all(|flag| help.contains(&format!("{flag} <"))), "{flags:?}");
     let state = value("StateDirectory");
     assert!(start.contains(&format!("--store /var/lib/{state}/")), "the store is where it may write");
-    assert_eq!(value("Type"), "notify");
+    assert_eq!((value("Type"), value("NotifyAccess")), ("notify".into(), "all".into()));
     assert!(value("ExecReload").contains("-HUP $MAINPID"));
     assert!(value("TimeoutStopSec").parse::<u64>().unwrap() >= 16, "a drain takes up to 15 s");
     assert!(value("WatchdogSec").parse::<u64>().unwrap() >= 2, "threads give a sign twice a second");

@@ -27,6 +27,7 @@ fn health() -> Health {
         ids: Some(Default::default()),
         operations: Some(Default::default()),
         pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
+        reloads: ReloadState { refused: 2, ..ReloadState::default() },
         store_waiting: 1,
         store_failing: None,
     }
@@ -48,6 +49,7 @@ fn every_word_of_the_ledger_is_there() {
     assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
     assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
     assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
+    assert!(text.contains("paritee_config_reloads_total{outcome=\"refused\"} 2\n"));
     assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
     for reason in NotMirrored::ALL {
         assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));

@@ -351,7 +351,9 @@ fn a_pair_is_counted_under_its_builds_and_without_secrets() {
         take(&mut fold)
     };
     assert!(count(fold()).pairs.is_empty(), "nothing is counted where there is no secondary");
-    let batch = count(fold().with_pairs());
+    let mut with_pairs = fold();
+    with_pairs.count_pairs(true);
+    let batch = count(with_pairs);
     assert!(!format!("{:?}", batch.pairs).contains("S3CRET"), "{:?}", batch.pairs);
     let key = |candidate: &str| PairKey {
         route: "GET /a/{id}".into(),

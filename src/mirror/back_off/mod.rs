@@ -59,8 +59,8 @@ struct Control {
 
 /// Which route a control request is compared under.
 pub enum Of {
-    /// A declared one, by its index.
-    Declared(u32),
+    /// A declared one, by its name: an index would mean another one after a reload.
+    Declared(Arc<str>),
     /// One to be inferred from this method and path.
     Undeclared(http::Method, String),
 }
@@ -113,6 +113,19 @@ impl BackOff {
             ended: Mutex::default(),
             figures: Mutex::default(),
         }
+    }
+    /// With these settings after others, or for another primary: the share and what was counted go on, what was compared does
+    /// not.
+    pub(super) fn after(before: &BackOff, settings: Option<config::BackOff>) -> BackOff {
+        let level = settings.map_or(0, |_| before.level.load(Relaxed));
+        let BackOffFigures { compared, not_compared, .. } = *before.figures.lock();
+        let figures = BackOffFigures { share: share(level), compared, not_compared, ..BackOffFigures::default() };
+        BackOff { level: AtomicU32::new(level), figures: Mutex::new(figures), ..BackOff::new(settings) }
+    }
+    /// Already backed off this far.
+    #[cfg(test)]
+    pub(super) fn back_to(&self, level: u32) {
+        self.level.store(level, Relaxed);
     }
     /// For metrics; `None` where it is turned off.
     pub(super) fn figures(&self) -> Option<BackOffFigures> {
@@ -192,6 +205,11 @@ impl BackOff {
     }
 }
 
+/// The share of clients at a level.
+fn share(level: u32) -> f64 {
+    0.5_f64.powi(level as i32)
+}
+
 /// Large enough for a quarter to start after the load has died down, and not much larger.
 fn next_size(size: u32, compared: u32) -> u32 {
     match compared {
@@ -244,7 +262,7 @@ mod tests {
     const SETTINGS: Option<config::BackOff> = Some(config::BackOff { slower_by: 1.1, one_in: 500 });
 
     fn of() -> Of {
-        Of::Declared(0)
+        Of::Declared("GET /".into())
     }
 
     #[test]

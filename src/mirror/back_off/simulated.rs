@@ -38,7 +38,7 @@ impl Traffic {
 /// The first decision within so many windows of ten, four of which are lost to settling.
 fn first(seed: u64, by: f64, windows: u32) -> Option<u32> {
     let mut traffic = Traffic { random: fastrand::Rng::with_seed(seed), load: 0.0, pause: 0, by };
-    let (mut comparison, mut slower) = (Comparison::new(1.1), Slower::new());
+    let (mut comparison, mut slower) = (Comparison::new(1.1), Slower::at(0));
     (1..=windows).find(|_| {
         for _ in 0..300 {
             let (route, us) = traffic.next(true);

@@ -47,9 +47,9 @@ struct Run {
 }
 
 impl Slower {
-    /// Nothing seen: all is mirrored.
-    pub(super) fn new() -> Slower {
-        Slower { sums: [0.0; STAKES.len()], level: 0, clean: Run::default(), needed: CLEAN, since_doubled: u32::MAX }
+    /// Nothing seen yet at this share.
+    pub(super) fn at(level: u32) -> Slower {
+        Slower { sums: [0.0; STAKES.len()], level, clean: Run::default(), needed: CLEAN, since_doubled: u32::MAX }
     }
     /// The share that is mirrored is one in two to the power of this.
     pub(super) fn level(&self) -> u32 {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_share_halves_down_to_a_64th_and_comes_all_the_way_back() {
-        let mut slower = Slower::new();
+        let mut slower = Slower::at(0);
         let halved = (0..200).filter(|_| slower.window(Some(1.0)) == Some(Change::Halved)).count();
         assert_eq!((halved, slower.level()), (6, LEAST_LEVEL));
         let doubled = (0..400).filter(|_| slower.window(Some(0.4)) == Some(Change::Doubled)).count();
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn a_large_difference_is_told_within_ten_windows_and_one_bad_window_is_not() {
-        let mut slower = Slower::new();
+        let mut slower = Slower::at(0);
         let until = (1..100).find(|_| slower.window(Some(1.0)).is_some());
         assert!(until.is_some_and(|windows| (5..=10).contains(&windows)), "{until:?}");
-        let mut slower = Slower::new();
+        let mut slower = Slower::at(0);
         for n in 0..1_000 {
             let figure = if n % 10 == 0 { 1.0 } else { 0.4 };
             assert_eq!(slower.window(Some(figure)), None);
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_share_in_which_nobody_asks_is_not_the_last_word() {
-        let mut slower = Slower::new();
+        let mut slower = Slower::at(0);
         while slower.window(Some(1.0)).is_none() {}
         let until = (1..100).find(|_| slower.window(None) == Some(Change::Doubled));
         assert_eq!((until, slower.level()), (Some(CLEAN), 0));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_relapse_waits_longer_before_it_tries_again() {
-        let mut slower = Slower::new();
+        let mut slower = Slower::at(0);
         let mut waits = Vec::new();
         for _ in 0..5 {
             while slower.window(Some(1.0)) != Some(Change::Halved) {}

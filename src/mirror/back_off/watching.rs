@@ -2,7 +2,7 @@
 
 use super::compare::Comparison;
 use super::slower::{Change, Slower};
-use super::{BackOff, Of};
+use super::{BackOff, Of, share};
 use http::Method;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -47,26 +47,31 @@ impl Watching {
     pub(in crate::mirror) fn new(back_off: Arc<BackOff>) -> Option<Watching> {
         let slower_by = back_off.settings?.slower_by;
         let comparison = Comparison::new(slower_by);
+        let level = back_off.level.load(Relaxed);
         Some(Watching {
             back_off,
             comparison,
-            slower: Slower::new(),
+            slower: Slower::at(level),
             slower_by,
             phase: Phase::Before,
             control: 0,
             early: false,
         })
     }
-    /// A mirrored request's time to the head of the primary's answer. `name` is that of its route.
-    pub(in crate::mirror) fn mirrored(&mut self, route: Option<u32>, name: &str, us: u32) {
+    /// True where it watches this one, and no other of an earlier config.
+    pub(in crate::mirror) fn is_of(&self, back_off: &Arc<BackOff>) -> bool {
+        Arc::ptr_eq(&self.back_off, back_off)
+    }
+    /// A mirrored request's time to the head of the primary's answer. `name` is that of its route, declared or inferred.
+    pub(in crate::mirror) fn mirrored(&mut self, declared: bool, name: &str, us: u32) {
         match &mut self.phase {
             Phase::Before if self.back_off.is_busy() => {}
-            Phase::Before => self.comparison.before(stratum(route, name), us),
+            Phase::Before => self.comparison.before(stratum(declared, name), us),
             Phase::Open { .. } => {}
             Phase::Settling { left, .. } => *left = left.saturating_sub(1),
             Phase::After { left, .. } => {
                 *left = left.saturating_sub(1);
-                self.comparison.after(stratum(route, name), us);
+                self.comparison.after(stratum(declared, name), us);
             }
         }
     }
@@ -98,8 +103,8 @@ impl Watching {
         self.control = 0;
         for control in self.back_off.take() {
             let route = match &control.asked {
-                Of::Declared(index) => stratum(Some(*index), ""),
-                Of::Undeclared(method, path) => stratum(None, &infer(method, path)),
+                Of::Declared(name) => stratum(true, name),
+                Of::Undeclared(method, path) => stratum(false, &infer(method, path)),
             };
             self.comparison.control(route, control.us);
             self.control += 1;
@@ -113,7 +118,7 @@ impl Watching {
         let told = self.comparison.judge();
         let change = self.slower.window(told.map(|told| told.figure));
         let (with_us, without_us) = self.comparison.medians();
-        let share = 0.5_f64.powi(self.slower.level() as i32);
+        let share = share(self.slower.level());
         let compared = {
             let mut figures = self.back_off.figures.lock();
             match told {
@@ -155,6 +160,6 @@ fn say(change: Change, share: f64, slower_by: f64, (with_us, without_us): (u32, 
 }
 
 /// What a latency is compared under. Two routes whose hashes collide would be compared as one.
-fn stratum(route: Option<u32>, name: &str) -> u64 {
-    route.map_or_else(|| xxh3_64(name.as_bytes()) | 1 << 63, u64::from)
+fn stratum(declared: bool, name: &str) -> u64 {
+    xxh3_64(name.as_bytes()) & !(1 << 63) | u64::from(declared) << 63
 }

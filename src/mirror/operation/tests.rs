@@ -18,19 +18,19 @@ fn asked(target: &str, headers: &[(&'static str, &str)], body: &[u8]) -> Request
     }
 }
 
-fn operations() -> Operations {
-    Operations::new(Arc::default())
+fn table() -> Table {
+    Table::new(&Arc::default())
 }
 
-fn name_in(operations: &mut Operations, by: &SplitBy, request: &Request) -> String {
+fn name_in(table: &mut Table, by: &SplitBy, request: &Request) -> String {
     let (route, redactor) = (Route::declared("POST /x"), Redactor::new(RedactOptions::default(), [1; 32]));
-    let split = operations.route(RouteIndex(0), (&route, by), request, &redactor);
+    let split = table.route((&route, by), request, &redactor);
     assert_eq!(Route::declared_of(&split.name), "POST /x");
     split.name.strip_prefix("POST /x#").unwrap().to_owned()
 }
 
 fn name(by: &SplitBy, request: &Request) -> String {
-    name_in(&mut operations(), by, request)
+    name_in(&mut table(), by, request)
 }
 
 fn json(path: &str) -> SplitBy {
@@ -164,20 +164,48 @@ fn what_looks_like_an_id_or_a_secret_is_not_kept() {
 
 #[test]
 fn ten_thousand_names_are_five_hundred_operations_and_one_more() {
-    let mut operations = operations();
+    let mut table = table();
     let by = SplitBy::Query("a".into());
     let word = |n: u32| n.to_string().bytes().map(|b| (b'a' + (b - b'0')) as char).collect::<String>();
-    let mut ask = |target: String| name_in(&mut operations, &by, &asked(&target, &[], b""));
+    let mut ask = |target: String| name_in(&mut table, &by, &asked(&target, &[], b""));
     assert_eq!(ask("/x?a=First".into()), "First");
     let names: std::collections::HashSet<String> = (0..10_000).map(|n| ask(format!("/x?a={}", word(n)))).collect();
     assert_eq!(names.len(), OPERATIONS, "499 more and (other)");
     assert!(names.contains("(other)"));
     assert_eq!([ask("/x?a=First".into()), ask("/x?a=Last".into()), ask("/x".into())], ["First", "(other)", "(none)"]);
     assert_eq!(ask("/x?a=a+b".into()), "(other)");
-    let counts = operations.tally.counts();
+    let counts = table.tally.counts();
     assert_eq!((counts.known, counts.full, counts.unfit), (500, 10_000 - 499 + 1, 1));
-    // Another route has its own bound.
-    let (route, redactor) = (Route::declared("POST /y"), Redactor::new(RedactOptions::default(), [1; 32]));
-    let split = operations.route(RouteIndex(1), (&route, &by), &asked("/y?a=New", &[], b""), &redactor);
-    assert_eq!(&*split.name, "POST /y#New");
+}
+
+#[test]
+fn each_route_has_its_own_and_a_reload_keeps_those_of_routes_that_stay() {
+    let file = |routes: &[(&str, &str)]| {
+        let sides = "primary = \"http://127.0.0.1:1\"\ncandidate = \"http://127.0.0.1:2\"\n";
+        let route = |(path, by): &(&str, &str)| {
+            format!("[[route]]\npath = \"{path}\"\nmethods = [\"POST\"]\nsplit_by = \"{by}\"\n")
+        };
+        let text = sides.to_owned() + &routes.iter().map(route).collect::<String>();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        crate::config::load(Some(file.path()), &crate::config::Flags::default()).unwrap()
+    };
+    let (tally, redactor) = (Arc::default(), Redactor::new(RedactOptions::default(), [1; 32]));
+    let first = file(&[("/x", "query:a"), ("/y", "query:a")]);
+    let operations = Operations::new(&first, &tally, None);
+    let ask = |operations: &Operations, config: &Config, path: &str, target: &str| {
+        let index = config.routes.by_name(&format!("POST {path}")).unwrap();
+        operations.route(index, config.routes.get(index), &asked(target, &[], b""), &redactor).name.to_string()
+    };
+    assert_eq!(ask(&operations, &first, "/x", "/x?a=One"), "POST /x#One");
+    assert_eq!(ask(&operations, &first, "/y", "/y?a=One"), "POST /y#One");
+    assert_eq!(tally.counts().known, 2);
+    // The other way round, one of them split by something else.
+    let second = file(&[("/y", "query:b"), ("/x", "query:a")]);
+    let next = Operations::new(&second, &tally, Some((&operations, &first)));
+    drop(operations);
+    assert_eq!(tally.counts().known, 1, "what was seen of /x");
+    assert_eq!(ask(&next, &second, "/x", "/x?a=One"), "POST /x#One");
+    assert_eq!(ask(&next, &second, "/y", "/y?a=One&b=Two"), "POST /y#Two");
+    assert_eq!(tally.counts().known, 2);
 }

@@ -58,8 +58,8 @@ type Known = LruCache<SessionKey, Arc<Session>>;
 pub(super) struct Sessions {
     pub(super) config: config::Session,
     key: [u8; 32],
-    known: Mutex<Known>,
-    pub(super) tally: Tally,
+    known: Arc<Mutex<Known>>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// What a request had to do with sessions, for whoever sees the answer.
@@ -86,9 +86,20 @@ pub struct Ticket {
 impl Sessions {
     /// Nobody is known yet.
     pub(super) fn new(config: config::Session, key: &[u8; 32]) -> Sessions {
-        let known = Mutex::new(LruCache::new(config.max_sessions));
+        let known = Arc::new(Mutex::new(LruCache::new(config.max_sessions)));
         let key = blake3::derive_key("paritee 2026-11-24 session names v1", key);
-        Sessions { config, key, known, tally: Tally::default() }
+        Sessions { config, key, known, tally: Arc::default() }
+    }
+    /// The same sessions under other settings; under another cookie's name they are others.
+    pub(super) fn again(&self, config: config::Session) -> Sessions {
+        let Sessions { key, tally, .. } = self;
+        let known = if config.cookie == self.config.cookie {
+            self.known.lock().resize(config.max_sessions);
+            self.known.clone()
+        } else {
+            Arc::new(Mutex::new(LruCache::new(config.max_sessions)))
+        };
+        Sessions { config, key: *key, known, tally: tally.clone() }
     }
     /// The client's session, where the request carries one.
     pub(super) fn key_of(&self, request: &HeaderMap) -> Option<SessionKey> {

@@ -16,7 +16,7 @@ pub(super) use head::check;
 use super::connection::{HEAD_BYTES, HEAD_WITHIN, stopped};
 use super::first::Begun;
 use super::heads::RawHead;
-use super::worker::Worker;
+use super::worker::{LiveThread, Stop};
 use crate::mirror::TurnedAway;
 use crate::upstream::Hop;
 use bytes::Bytes;
@@ -75,7 +75,7 @@ pub(super) fn settings() -> h2::server::Builder {
 
 /// What the streams of a connection share.
 pub(super) struct Line {
-    worker: Rc<Worker>,
+    thread: Rc<LiveThread>,
     hop: Hop,
     /// HTTP/2 frames its messages itself: nothing is ever shown to it, so it refuses nothing.
     raw: RawHead,
@@ -87,9 +87,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn new(worker: Rc<Worker>, hop: Hop) -> Rc<Line> {
+    fn new(thread: Rc<LiveThread>, hop: Hop) -> Rc<Line> {
         Rc::new(Line {
-            worker,
+            thread,
             hop,
             raw: RawHead::new(),
             meter: Rc::new(Meter::new()),
@@ -108,16 +108,16 @@ enum Heard {
 }
 
 /// Serves a connection until it closes, or, once told to stop, until what is under way on it is answered.
-pub(super) async fn run<S>(worker: Rc<Worker>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<bool>)
+pub(super) async fn run<S>(thread: Rc<LiveThread>, stream: Begun<S>, hop: Hop, mut stop: watch::Receiver<Stop>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let line = Line::new(worker.clone(), hop);
+    let line = Line::new(thread.clone(), hop);
     let metered = Metered { stream, meter: line.meter.clone() };
-    let connection = match tokio::time::timeout(HEAD_WITHIN, worker.http2.handshake(metered)).await {
+    let connection = match tokio::time::timeout(HEAD_WITHIN, thread.http2.handshake(metered)).await {
         Ok(Ok(connection)) => connection,
         // Over TLS whatever was agreed on need not be spoken.
-        Ok(Err(error)) => return broken(&worker, &error),
+        Ok(Err(error)) => return broken(&thread, &error),
         Err(_) => return,
     };
     drive(&line, connection, &mut stop, |request, reply| {
@@ -130,12 +130,12 @@ where
 async fn drive<S>(
     line: &Rc<Line>,
     mut connection: Connection<S, Bytes>,
-    stop: &mut watch::Receiver<bool>,
+    stop: &mut watch::Receiver<Stop>,
     mut serve: impl FnMut(Request<RecvStream>, SendResponse<Bytes>),
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let worker = &line.worker;
+    let thread = &line.thread;
     let mut life = Life::new(connection.ping_pong());
     let mut stopping = false;
     loop {
@@ -143,7 +143,7 @@ async fn drive<S>(
         let heard = tokio::select! {
             biased;
             heard = poll_fn(|cx| hear(&mut connection, line, &mut life, cx)) => heard,
-            () = stopped(stop), if !stopping => {
+            _ = stopped(stop), if !stopping => {
                 stopping = true;
                 connection.graceful_shutdown();
                 life.close_soon();
@@ -167,13 +167,13 @@ async fn drive<S>(
                 serve(request.0, request.1);
             }
             Heard::Abuse(reason) => {
-                worker.lane.turned_away(reason);
+                thread.worker().lane.turned_away(reason);
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 life.cut_off();
             }
             // Counted already.
             Heard::Broken(_) if life.is_cut_off() => return,
-            Heard::Broken(error) => return broken(worker, &error),
+            Heard::Broken(error) => return broken(thread, &error),
             Heard::End => return,
         }
     }
@@ -202,9 +202,9 @@ where
 }
 
 /// A connection that ended with an error of its own is counted; one whose client is gone is not.
-fn broken(worker: &Worker, error: &h2::Error) {
+fn broken(thread: &LiveThread, error: &h2::Error) {
     if error.is_library() {
         tracing::debug!(%error, "a client's HTTP/2 is broken");
-        worker.lane.turned_away(TurnedAway::Http2Broken);
+        thread.worker().lane.turned_away(TurnedAway::Http2Broken);
     }
 }

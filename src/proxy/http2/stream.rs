@@ -61,7 +61,8 @@ async fn exchange(line: &Rc<Line>, request: Request<RecvStream>, reply: &mut Sen
     let is_head = *request.method() == Method::HEAD;
     let request = receive(line, request, interim);
     let response = {
-        let mut serving = pin!(serve_request(&line.worker, &line.hop, &line.raw, request));
+        let worker = line.thread.worker();
+        let mut serving = pin!(serve_request(&worker, &line.hop, &line.raw, request));
         loop {
             tokio::select! {
                 biased;
@@ -78,7 +79,7 @@ async fn exchange(line: &Rc<Line>, request: Request<RecvStream>, reply: &mut Sen
 /// Waits for room: a stream may have a connection to the side behind it. The connection's own place serves one stream at a
 /// time, so that each connection gets on whatever the others hold.
 async fn place(line: &Line, reply: &mut SendResponse<Bytes>) -> Result<OwnedSemaphorePermit, Ended> {
-    let (own, shared) = (line.place.clone().acquire_owned(), line.worker.places.clone().acquire_owned());
+    let (own, shared) = (line.place.clone().acquire_owned(), line.thread.places.clone().acquire_owned());
     let place = tokio::select! {
         biased;
         place = own => place,

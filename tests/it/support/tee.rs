@@ -5,8 +5,9 @@ use super::until;
 use super::wire::{Answer, Client};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::Path;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,13 +30,7 @@ impl Tee {
         Tee::at(0, primary, candidate, config)
     }
     pub(crate) fn at(port: u16, primary: &str, candidate: &str, config: &str) -> Tee {
-        Tee::with(
-            port,
-            &format!(
-                "[upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
-                 [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
-            ),
-        )
+        Tee::with(port, &sides(primary, candidate, config))
     }
     /// With this config, but for where it listens.
     pub(crate) fn with(port: u16, config: &str) -> Tee {
@@ -45,24 +40,41 @@ impl Tee {
     pub(crate) fn by(command: Command, port: u16, config: &str) -> Tee {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("paritee.toml");
-        let config = on_time(config);
-        let text = format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}");
-        std::fs::write(&file, text).unwrap();
-        Tee::spawn(command, &file, dir)
+        std::fs::write(&file, places(port, &on_time(config))).unwrap();
+        Tee::run(serving(command, dir.path(), &[]), dir)
     }
     /// Again, in the same directory.
     pub(crate) fn again(dir: tempfile::TempDir) -> Tee {
-        Tee::spawn(Command::new(env!("CARGO_BIN_EXE_paritee")), &dir.path().join("paritee.toml"), dir)
+        Tee::run(serve(dir.path(), &[]), dir)
     }
-    fn spawn(mut command: Command, config: &Path, dir: tempfile::TempDir) -> Tee {
-        let mut child = command
-            .args(["serve", "--config"])
-            .arg(config)
-            .arg("--store")
-            .arg(dir.path().join("store"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    /// A process that takes this one's place, and its directory with it.
+    pub(crate) fn successor(&mut self) -> Tee {
+        self.successor_by(Command::new(env!("CARGO_BIN_EXE_paritee")))
+    }
+    /// The same, by a command that runs it with the arguments that follow.
+    pub(crate) fn successor_by(&mut self, command: Command) -> Tee {
+        let dir = self.dir.take().unwrap();
+        Tee::run(serving(command, dir.path(), &["--take-over"]), dir)
+    }
+    /// A process that would like to live in the same directory, and cannot: how it ends, and what it says.
+    pub(crate) fn rival(&self, flags: &[&str]) -> (Option<i32>, String) {
+        let output = serve(self.dir.as_ref().unwrap().path(), flags).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+    /// In a directory with a config, on sockets that are passed as systemd does it: the first for clients, the second for the
+    /// admin API.
+    pub(crate) fn activated(sockets: [&TcpListener; 2], dir: tempfile::TempDir) -> Tee {
+        let mut command = Command::new("sh");
+        let script = "exec 3<&0 4>&1 0</dev/null 1>/dev/null\nLISTEN_FDS=2 LISTEN_FDNAMES=web:admin LISTEN_PID=$$\n\
+                      export LISTEN_FDS LISTEN_FDNAMES LISTEN_PID\nexec \"$@\"";
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_paritee"), "serve", "--config"]);
+        command.arg(dir.path().join("paritee.toml")).arg("--store").arg(dir.path().join("store"));
+        let [live, admin] = sockets.map(|socket| OwnedFd::from(socket.try_clone().unwrap()));
+        command.stdin(live).stdout(admin);
+        Tee::run(command, dir)
+    }
+    fn run(mut command: Command, dir: tempfile::TempDir) -> Tee {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let kept = lines.clone();
@@ -78,6 +90,40 @@ impl Tee {
             rest.split([' ', ',', '"']).next().unwrap().parse().expect("an address")
         };
         Tee { live: after("listening on "), admin: after("admin on "), child, lines, dir: Some(dir) }
+    }
+    /// Puts another config in the place of the one it was started with; it is the one that must be read again.
+    pub(crate) fn rewrite(&self, config: &str) {
+        self.write(&places(0, &on_time(config)));
+    }
+    pub(crate) fn write(&self, text: &str) {
+        let (file, beside) = (self.file("paritee.toml"), self.file("paritee.toml.new"));
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, file).unwrap();
+    }
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.as_ref().unwrap().path().join(name)
+    }
+    /// Has the config read again.
+    pub(crate) fn reload(&self) -> Answer {
+        self.admin("POST", "/api/reload", "Host: localhost\r\n")
+    }
+    /// What it says of a whole number, by the name in its metrics.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = String::from_utf8(self.admin("GET", "/metrics", "Host: localhost\r\n").body).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+    /// The process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+    /// Its memory in KiB, and its open descriptors.
+    pub(crate) fn weighs(&self) -> (u64, usize) {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = std::fs::read_to_string(process.join("status")).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kib = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        (kib, std::fs::read_dir(process.join("fd")).unwrap().count())
     }
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.live)
@@ -141,6 +187,29 @@ impl Tee {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// `paritee serve` in a directory with a config.
+fn serve(dir: &Path, flags: &[&str]) -> Command {
+    serving(Command::new(env!("CARGO_BIN_EXE_paritee")), dir, flags)
+}
+
+/// The same, by a command that runs the program with the arguments that follow.
+fn serving(mut command: Command, dir: &Path, flags: &[&str]) -> Command {
+    command.args(["serve", "--config"]).arg(dir.join("paritee.toml")).arg("--store").arg(dir.join("store")).args(flags);
+    command
+}
+
+/// A config between these two.
+pub(crate) fn sides(primary: &str, candidate: &str, config: &str) -> String {
+    format!(
+        "[upstreams.primary]\nurl = \"{primary}\"\nversion_header = \"x-build\"\n\
+         [upstreams.candidate]\nurl = \"{candidate}\"\nversion_header = \"x-build\"\ntimeout = \"1s\"\n{config}"
+    )
+}
+
+fn places(port: u16, config: &str) -> String {
+    format!("listen = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 2\n{config}")
 }
 
 impl Drop for Tee {
