@@ -18,6 +18,7 @@ use crate::compare::Difference;
 use crate::exchange::{Exchange, ExchangeId};
 use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
+use foldhash::fast::FixedState;
 use names::{Namer, builds, cell_hash, pair_key, short};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -65,7 +66,7 @@ pub struct Fold {
     naming: Naming,
     cells: Vec<Growing>,
     /// From a hash of a cell's key to its places in `cells`.
-    places: HashMap<u64, SmallVec<[u32; 1]>>,
+    places: HashMap<u64, SmallVec<[u32; 1]>, FixedState>,
     signatures: BTreeMap<SignatureId, SignatureDelta>,
     /// For each signature ever seen the lowest ranks, in order.
     ranks: HashMap<SignatureId, SmallVec<[u64; 5]>>,
@@ -91,7 +92,7 @@ impl Fold {
             namer: Namer::new([0; 32]),
             naming,
             cells: Vec::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
             signatures: BTreeMap::new(),
             ranks: HashMap::new(),
             exemplars: Vec::new(),

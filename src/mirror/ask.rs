@@ -179,7 +179,7 @@ impl Leg {
     ) -> Result<(http::Response<Incoming>, Lease<CopyBody>), Failure> {
         let mut lease = self.pool.checkout().await?;
         loop {
-            let sent = deadline::by(Instant::now() + patience, lease.send(request())).await;
+            let sent = deadline::by(|| Instant::now() + patience, lease.send(request())).await;
             let mut error = match sent {
                 Ok(Ok(response)) => {
                     lease.heard();
@@ -276,7 +276,7 @@ async fn read(
     }
     loop {
         let next = reply.next(|bytes| capture.goes_on(bytes));
-        match deadline::by(whole.min(Instant::now() + patience), next).await {
+        match deadline::by(|| whole.min(Instant::now() + patience), next).await {
             Err(_) => {
                 let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
                 return failed(FailureKind::Timeout, message);
@@ -310,7 +310,7 @@ async fn body(
     let headers = if for_now { parts.headers } else { compact(&parts.headers) };
     let mut trailers: Option<HeaderMap> = None;
     while !body.is_end_stream() {
-        let next = deadline::by(whole.min(Instant::now() + patience), body.frame()).await;
+        let next = deadline::by(|| whole.min(Instant::now() + patience), body.frame()).await;
         let frame = match next {
             Err(_) => {
                 let message = format!("the answer's body stood still for {patience:?}, or took too long in all");

@@ -37,6 +37,10 @@ impl Markers {
     }
     /// True when the request has passed this very tee before.
     pub fn has_own_hop(&self, headers: &HeaderMap) -> bool {
+        // A look at the names is cheaper than one at the table, and hardly anybody has this one.
+        if !headers.keys().any(|name| *name == HOP) {
+            return false;
+        }
         headers
             .get_all(HOP)
             .iter()
@@ -56,16 +60,19 @@ impl Markers {
     pub fn mark_exchange(&self, headers: &mut HeaderMap, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) {
         let mac = self.exchange_mac(id, expiry_s, method, path);
         let mut line = Vec::with_capacity(MARKER_BYTES);
-        line.extend_from_slice(&hex(&id.0.to_be_bytes()));
+        put_hex(&mut line, &id.0.to_be_bytes());
         // Writing into a growing buffer cannot fail.
         let _ = write!(line, ".{expiry_s}.");
-        line.extend_from_slice(mac.to_hex().as_bytes());
+        put_hex(&mut line, mac.as_bytes());
         if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(line)) {
             headers.insert(EXCHANGE, value);
         }
     }
     /// The exchange whose shadow request made somebody send this one: same method and path, not yet over.
     pub fn shadow_of(&self, headers: &HeaderMap, now_s: u64, method: &Method, path: &str) -> Option<ExchangeId> {
+        if !headers.keys().any(|name| *name == EXCHANGE) {
+            return None;
+        }
         let mut parts = headers.get(EXCHANGE)?.to_str().ok()?.splitn(3, '.');
         let id: ExchangeId = parts.next()?.parse().ok()?;
         let expiry_s: u64 = parts.next()?.parse().ok()?;
@@ -79,6 +86,9 @@ impl Markers {
     }
     /// True when an answer carries the echo of this exchange: the monolith wrote it.
     pub fn is_echo_of(&self, headers: &HeaderMap, id: ExchangeId) -> bool {
+        if !headers.keys().any(|name| *name == ECHO) {
+            return false;
+        }
         headers.get_all(ECHO).iter().filter_map(|value| value.to_str().ok()?.split_once('.')).any(|(echoed, mac)| {
             echoed.parse() == Ok(id) && blake3::Hash::from_hex(mac).is_ok_and(|mac| mac == self.echo_mac(id))
         })
@@ -114,13 +124,9 @@ impl Markers {
     }
 }
 
-fn hex(bytes: &[u8; 16]) -> [u8; 32] {
+fn put_hex(line: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 32];
-    for (two, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        two.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-    text
+    line.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use super::http2;
 use super::serve::serve;
 use super::worker::{LiveThread, Stop};
 use crate::upstream::Hop;
+use crate::upstream::deadline::CoarseTimer;
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -33,7 +34,7 @@ const BUFFER: usize = 256 << 10;
 pub(super) fn settings() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(CoarseTimer)
         .header_read_timeout(HEAD_WITHIN)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER)

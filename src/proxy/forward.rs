@@ -5,7 +5,7 @@ use crate::exchange::{Failure, FailureKind};
 use crate::upstream::{Lease, Pool, deadline};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -50,7 +50,7 @@ pub(super) async fn send(
         let repeatable = lease.is_shared() || lease.is_reused() && safe;
         let again = again.as_ref().filter(|_| repeatable && !lease.is_shared());
         let copy = (repeatable && again.is_none()).then(|| copy_of(&request));
-        let sent = within(lease.send(request), upload.map(|upload| &**upload), timeout).await;
+        let sent = within(pin!(lease.send(request)), upload.map(|upload| &**upload), timeout).await;
         if !matches!(sent, Ok(Err(_))) {
             upload.into_iter().for_each(|upload| upload.let_go());
         }
@@ -86,11 +86,14 @@ pub(super) async fn send(
 }
 
 /// Waits for the head; the time runs from the last sign of life of the upload.
-async fn within<F: Future>(sending: F, upload: Option<&UploadState>, timeout: Duration) -> Result<F::Output, Failure> {
-    let mut sending = pin!(sending);
+async fn within<F: Future>(
+    mut sending: Pin<&mut F>,
+    upload: Option<&UploadState>,
+    timeout: Duration,
+) -> Result<F::Output, Failure> {
     let mut deadline = Instant::now() + timeout;
     loop {
-        if let Ok(sent) = deadline::by(deadline, sending.as_mut()).await {
+        if let Ok(sent) = deadline::by(|| deadline, sending.as_mut()).await {
             return Ok(sent);
         }
         match upload.filter(|upload| !upload.is_complete() || upload.moved_at() + timeout > Instant::now()) {

@@ -301,7 +301,9 @@ fn answered(
     }
     let still = if is_event_stream(&parts.headers) { None } else { Some(live.timeout) };
     strip_hop_by_hop(&mut parts.headers);
-    parts.headers.remove(ECHO);
+    if parts.headers.keys().any(|name| *name == ECHO) {
+        parts.headers.remove(ECHO);
+    }
     if let Some(echo) = inbound.shadow.and_then(|id| worker.lane.markers().echo(id)) {
         parts.headers.insert(ECHO, echo);
     }
@@ -323,6 +325,9 @@ fn protocol(message: &str) -> Failure {
 
 /// True where the body comes with a length, to the end of the connection, or in chunks and nothing else.
 fn is_plain(headers: &HeaderMap) -> bool {
+    if !headers.keys().any(|name| *name == TRANSFER_ENCODING) {
+        return true;
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     codings.next().is_none_or(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
         && codings.next().is_none()

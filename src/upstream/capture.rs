@@ -15,7 +15,7 @@ pub struct Capture {
     seed: u64,
     digest: Option<Box<Xxh3>>,
     /// What has passed is, so far, the start of this body.
-    same: Option<Box<Same>>,
+    same: Option<Same>,
 }
 
 /// A body that another one may turn out to be, and how far it has.
@@ -67,7 +67,7 @@ impl Capture {
     #[must_use]
     pub fn likely(mut self, other: &Chunks) -> Capture {
         if other.len() <= self.cap && !other.is_empty() {
-            self.same = Some(Box::new(Same { other: other.clone(), parts: 0, bytes: 0 }));
+            self.same = Some(Same { other: other.clone(), parts: 0, bytes: 0 });
         }
         self
     }

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,13 +20,13 @@ const EMPTY_LOOKS: u32 = 50;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Late;
 
-/// Waits for a future until a deadline; call it inside a runtime of one thread.
-pub async fn by<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Late> {
+/// Waits for a future until a deadline, which is asked for once it has to be waited for; call it inside a runtime of one thread.
+pub async fn by<F: Future>(deadline: impl Fn() -> Instant, future: F) -> Result<F::Output, Late> {
     let mut future = pin!(future);
     let mut place = Place(None);
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending if place.is_over(deadline, cx) => Poll::Ready(Err(Late)),
+        Poll::Pending if place.is_over(&deadline, cx) => Poll::Ready(Err(Late)),
         Poll::Pending => Poll::Pending,
     })
     .await
@@ -37,10 +37,10 @@ struct Place(Option<usize>);
 
 impl Place {
     /// True once the deadline is over; until then the task is woken when it is.
-    fn is_over(&mut self, deadline: Instant, cx: &Context<'_>) -> bool {
+    fn is_over(&mut self, deadline: impl Fn() -> Instant, cx: &Context<'_>) -> bool {
         LIST.with_borrow_mut(|list| match self.0 {
             None => {
-                self.0 = Some(list.enter(deadline, cx.waker()));
+                self.0 = Some(list.enter(deadline(), cx.waker()));
                 false
             }
             Some(at) => list.is_over(at, cx.waker()),
@@ -54,6 +54,38 @@ impl Drop for Place {
             // A thread that ends has no list any more.
             let _ = LIST.try_with(|list| list.borrow_mut().leave(at));
         }
+    }
+}
+
+/// The timers of a client's connection, one for each head that it waits for, by the same list.
+#[derive(Clone, Copy, Debug)]
+pub struct CoarseTimer;
+
+/// One of them.
+struct CoarseSleep {
+    deadline: Instant,
+    place: Place,
+}
+
+impl Future for CoarseSleep {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.deadline;
+        if self.place.is_over(|| deadline, cx) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl hyper::rt::Sleep for CoarseSleep {}
+
+impl hyper::rt::Timer for CoarseTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        Box::pin(CoarseSleep { deadline: Instant::now() + duration, place: Place(None) })
+    }
+    fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        Box::pin(CoarseSleep { deadline: deadline.into(), place: Place(None) })
+    }
+    fn now(&self) -> std::time::Instant {
+        Instant::now().into()
     }
 }
 
@@ -148,7 +180,7 @@ mod tests {
     async fn a_deadline_is_noticed_late_by_one_look_at_most_and_never_early() {
         for wait_ms in [0, 1, 19, 20, 21, 1_000, 30_000] {
             let (start, wait) = (Instant::now(), Duration::from_millis(wait_ms));
-            assert_eq!(by(start + wait, pending::<()>()).await, Err(Late));
+            assert_eq!(by(|| start + wait, pending::<()>()).await, Err(Late));
             let waited = start.elapsed();
             assert!(waited >= wait && waited <= wait + LOOK_EVERY + Duration::from_millis(1), "{wait:?}: {waited:?}");
         }
@@ -159,12 +191,12 @@ mod tests {
         let soon = |ms| tokio::time::sleep(Duration::from_millis(ms));
         for _ in 0..1_000 {
             let deadline = Instant::now() + Duration::from_millis(500);
-            let (a, b) = tokio::join!(by(deadline, soon(5)), by(deadline, soon(900)));
+            let (a, b) = tokio::join!(by(|| deadline, soon(5)), by(|| deadline, soon(900)));
             assert_eq!((a, b), (Ok(()), Err(Late)));
         }
         LIST.with_borrow(|list| assert!(list.is_empty() && list.waiting.len() <= 2));
         soon(60_000).await;
         LIST.with_borrow(|list| assert!(!list.looked_at, "an idle thread sleeps"));
-        assert_eq!(by(Instant::now(), pending::<()>()).await, Err(Late), "and is woken again");
+        assert_eq!(by(Instant::now, pending::<()>()).await, Err(Late), "and is woken again");
     }
 }

@@ -34,7 +34,7 @@ impl Hop {
     }
     /// Adds `X-Forwarded-For`, and `-Proto` and `-Host` where nobody in front has said them.
     pub fn append_forwarded(&self, headers: &mut HeaderMap) {
-        let (mut line, mut says_scheme, mut says_host) = (BytesMut::new(), false, false);
+        let (mut line, mut says_scheme, mut says_host, mut host) = (BytesMut::new(), false, false, None);
         for (name, value) in &*headers {
             // A look at the length first: nearly every other name has another.
             match name.as_str().len() {
@@ -42,6 +42,7 @@ impl Hop {
                     line.extend_from_slice(value.as_bytes());
                     line.extend_from_slice(b", ");
                 }
+                4 if *name == HOST => host = host.or_else(|| Some(value.clone())),
                 16 if *name == FORWARDED_HOST => says_host = true,
                 17 if *name == FORWARDED_PROTO => says_scheme = true,
                 _ => {}
@@ -58,7 +59,7 @@ impl Hop {
         if !says_scheme {
             headers.append(FORWARDED_PROTO, HeaderValue::from_static(if self.secure { "https" } else { "http" }));
         }
-        if let (false, Some(host)) = (says_host, headers.get(HOST).cloned()) {
+        if let (false, Some(host)) = (says_host, host) {
             headers.append(FORWARDED_HOST, host);
         }
     }
@@ -112,6 +113,9 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 /// True for a WebSocket handshake (RFC 6455, 4.1). No other upgrade is passed on: what comes behind it would be neither
 /// checked nor compared.
 pub fn wants_websocket(method: &Method, headers: &HeaderMap) -> bool {
+    if !headers.keys().any(|name| *name == UPGRADE) {
+        return false;
+    }
     let mut upgrades = headers.get_all(UPGRADE).iter();
     let (Some(upgrade), None) = (upgrades.next(), upgrades.next()) else {
         return false;

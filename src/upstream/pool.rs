@@ -230,7 +230,8 @@ where
             }
             Way::Many(stream) => {
                 to_http2(&mut request, self.pool.reach.scheme());
-                Either::Many(stream.send(request))
+                // Boxed, since its state is large and every request would carry room for it.
+                Either::Many(Box::pin(stream.send(request)))
             }
         };
         async move {

@@ -6,6 +6,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use httparse::Status;
 use std::io::Write as _;
+use std::mem::MaybeUninit;
 
 /// Fields of an answer's head that are read, as hyper does.
 const FIELDS: usize = 100;
@@ -29,8 +30,18 @@ impl Answered {
             tokens.into_iter().any(|token| token.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
         };
         // A length beside chunks: nobody can be sure where the next answer begins.
-        let plain = !self.headers.contains_key(TRANSFER_ENCODING) || !self.headers.contains_key(CONTENT_LENGTH);
+        let plain = !self.says(&TRANSFER_ENCODING) || !self.says(&CONTENT_LENGTH);
+        if !self.says(&CONNECTION) {
+            return plain && self.version == Version::HTTP_11;
+        }
         plain && !says("close") && (self.version == Version::HTTP_11 || says("keep-alive"))
+    }
+}
+
+impl Answered {
+    /// A look at the names: they are few, and a look-up hashes.
+    fn says(&self, name: &HeaderName) -> bool {
+        self.headers.keys().any(|said| said == name)
     }
 }
 
@@ -61,9 +72,14 @@ pub(super) fn write(method: &Method, target: &str, headers: &HeaderMap, body: Op
 
 /// The answer's head, once all of it is here. Its values are copied out of the buffer, which is read into again.
 pub(super) fn read(buffer: &mut BytesMut) -> Result<Option<Answered>, Wrong> {
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
-    let mut parsed = httparse::Response::new(&mut fields);
-    let end = match parsed.parse(buffer) {
+    if buffer.is_empty() {
+        return Ok(None);
+    }
+    // Not initialised: filling the table costs as much as reading a head.
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let end = match parser.parse_response_with_uninit_headers(&mut parsed, buffer, &mut fields) {
         Ok(Status::Complete(end)) if end <= HEAD => end,
         Ok(Status::Partial) if buffer.len() <= HEAD => return Ok(None),
         Ok(_) => return Err(Wrong::TooLong("the answer's head")),

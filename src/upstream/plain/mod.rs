@@ -112,7 +112,7 @@ impl Lines {
         };
         loop {
             let asked = line.ask(&head, question.body, question.method);
-            let broken = match super::deadline::by(Instant::now() + patience, asked).await {
+            let broken = match super::deadline::by(|| Instant::now() + patience, asked).await {
                 Ok(Ok((answered, framing, sent))) => {
                     let keep = sent && answered.keeps();
                     let Answered { status, headers, .. } = answered;
