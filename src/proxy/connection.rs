@@ -13,9 +13,11 @@ use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -106,16 +108,32 @@ where
     });
     let connection = thread.settings.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut connection = pin!(connection);
-    let stopped = tokio::select! {
+    let Some(stopped) = until_told(connection.as_mut(), &mut stop).await else {
         // How a connection ends was told to its exchanges.
-        _ = connection.as_mut() => return,
-        how = stopped(&mut stop) => how,
+        return;
     };
     let idle = if let Stop::PassedOn(idle) = stopped { idle } else { Duration::ZERO };
     if tokio::time::timeout(idle, connection.as_mut()).await.is_err() {
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
     }
+}
+
+/// Drives a connection until it ends, or until the tee is told to stop, and how. That is waited for once: asking again at each
+/// of a request's turns would cost as much as its route.
+async fn until_told<C: Future>(mut connection: Pin<&mut C>, stop: &mut watch::Receiver<Stop>) -> Option<Stop> {
+    let (news, mut told, mut waiting) = (stop.clone(), pin!(stopped(stop)), false);
+    poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        // An error means that the sender is gone, which is news as well.
+        if std::mem::replace(&mut waiting, true) && !news.has_changed().unwrap_or(true) {
+            return Poll::Pending;
+        }
+        told.as_mut().poll(cx).map(Some)
+    })
+    .await
 }
 
 /// Waits until the tee is told to stop, and how.
