@@ -183,7 +183,7 @@ fn a_process_that_cannot_take_over_leaves_the_one_before_as_it_was() {
     thread::scope(|scope| {
         scope.spawn(|| load.fresh(tee.live));
         // A config that is none, and one that wants what it cannot get once the sockets are passed.
-        tee.write(&format!("{good}[mirror]\npercnt = 1\n"));
+        tee.write(&good.replace("[mirror]\n", "[mirror]\npercnt = 1\n"));
         let (code, said) = tee.rival(&["--take-over"]);
         assert!(code == Some(2) && said.contains("percnt"), "{said}");
         let taken = primary.address;

@@ -201,7 +201,10 @@ fn a_config_that_is_refused_changes_nothing_and_says_why() {
     // Each with what else would come in force: all of it stays out.
     let never = good.replace("match = \"GET /a\"\n", "match = \"GET /a\"\nmirror = \"never\"\n");
     let cases: [(String, &[&str]); 5] = [
-        (format!("{never}[mirror]\npercnt = 5\n"), &["unknown key `percnt`", "did you mean `percent`?", "^^^^^^"]),
+        (
+            never.replace("[mirror]\n", "[mirror]\npercnt = 5\n"),
+            &["unknown key `percnt`", "did you mean `percent`?", "^^^^^^"],
+        ),
         (
             never.replace("workers = 2", "workers = 3"),
             &[":3:11: workers: cannot change while the tee runs: it is 2", "restart (or hand over)"],

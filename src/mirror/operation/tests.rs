@@ -181,10 +181,9 @@ fn ten_thousand_names_are_five_hundred_operations_and_one_more() {
 #[test]
 fn each_route_has_its_own_and_a_reload_keeps_those_of_routes_that_stay() {
     let file = |routes: &[(&str, &str)]| {
-        let sides = "primary = \"http://127.0.0.1:1\"\ncandidate = \"http://127.0.0.1:2\"\n";
-        let route = |(path, by): &(&str, &str)| {
-            format!("[[route]]\npath = \"{path}\"\nmethods = [\"POST\"]\nsplit_by = \"{by}\"\n")
-        };
+        let sides =
+            "[upstreams]\nprimary = { url = \"http://127.0.0.1:1\" }\ncandidate = { url = \"http://127.0.0.1:2\" }\n";
+        let route = |(path, by): &(&str, &str)| format!("[[route]]\nmatch = \"POST {path}\"\nsplit_by = \"{by}\"\n");
         let text = sides.to_owned() + &routes.iter().map(route).collect::<String>();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
