@@ -1,6 +1,6 @@
 //! HTTP/1.1 as a shadow leg speaks it: one request on a connection at a time, its answer read where it is needed, with no task,
 //! no channel and no buffer of its own for each. On the live path hyper does this; here the answer never leaves the tee, and
-//! what it costs to fetch is a third of what a mirrored exchange costs ([decision 0017](../../../docs/decisions)).
+//! what it costs to fetch is a third of what a mirrored exchange costs (docs/decisions/0018).
 
 mod framing;
 mod head;
