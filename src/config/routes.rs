@@ -3,6 +3,7 @@
 use super::SplitBy;
 use crate::exchange::Route;
 use crate::rules::RuleSet;
+use foldhash::fast::FixedState;
 use http::Method;
 use matchit::Router;
 use std::collections::HashMap;
@@ -82,13 +83,16 @@ pub(super) enum Refused {
     TooMany,
 }
 
+/// Routers by method: methods come from the config alone.
+type Methods = HashMap<Method, Router<u32>, FixedState>;
+
 /// Declared routes with their matcher. Trailing slashes count; a static segment wins over a parameter; a route with the
 /// request's host wins over one without.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     routes: Vec<RouteConfig>,
-    anywhere: HashMap<Method, Router<u32>>,
-    hosts: HashMap<Box<str>, HashMap<Method, Router<u32>>>,
+    anywhere: Methods,
+    hosts: HashMap<Box<str>, Methods>,
 }
 
 impl RouteTable {
@@ -124,7 +128,7 @@ impl RouteTable {
     }
     /// The declared route of a request, by its host (lower case, without a port), method and path.
     pub fn find(&self, host: Option<&str>, method: &Method, path: &str) -> Option<RouteIndex> {
-        let at = |methods: &HashMap<Method, Router<u32>>| {
+        let at = |methods: &Methods| {
             methods.get(method).and_then(|router| router.at(path).ok()).map(|found| RouteIndex(*found.value))
         };
         host.filter(|_| !self.hosts.is_empty())

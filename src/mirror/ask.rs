@@ -1,5 +1,6 @@
 //! A leg of the shadow side: the copy of a request, sent with deadlines of its own; the answer captured up to the cap.
 
+use super::copy_head::CopyHead;
 use super::lane::Job;
 use super::session::Passport;
 use super::shared::Shared;
@@ -10,10 +11,9 @@ use crate::exchange::{
 };
 use crate::upstream::{
     Capture, Dialect, Hop, Lease, Lines, Pool, Question, Reach, Reply, compact, deadline, failure_of, stopped,
-    strip_hop_by_hop,
 };
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -29,8 +29,6 @@ use tokio::time::Instant;
 
 /// A whole answer may take so many times the side's timeout, however it trickles.
 const WHOLE: u32 = 4;
-/// Fields that a copy has more than the request, at most: Host, three of forwarding, two markers, a cookie, a length.
-const ADDED_FIELDS: usize = 8;
 /// A marker holds so long beyond the deadline of its shadow request.
 const MARKER_GRACE_S: u64 = 30;
 
@@ -123,22 +121,23 @@ impl Leg {
         let expiry_s = marker_expiry_s(patience);
         let Job { request: asked, hop, permit, primary, .. } = job;
         let head = || {
-            let mut headers = self.head_for(hop, &asked.headers);
+            let mut head = self.head_for(hop, &asked.headers);
             if let Some(jar) = &passport.jar {
-                jar.put_into(&mut headers, asked.path());
+                jar.put_into(head.own_mut(), asked.path());
             }
-            shared.markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
-            headers
+            let marks = shared.markers.of_shadow(id, expiry_s, &asked.method, asked.path());
+            marks.into_iter().for_each(|(name, value)| head.add(name, value));
+            head
         };
         let likely = likely_body(primary);
         let answer = self.answer(shared, (asked, head), patience, (likely, |bytes| permit.charge(bytes))).await;
         answer.map_err(|NoRoom| NotJudged::Bytes)
     }
     /// Asks, with a head that may be made twice, and waits for the whole answer.
-    pub(super) async fn answer(
+    pub(super) async fn answer<'a>(
         &self,
         shared: &Shared,
-        (asked, head): (&Asked, impl Fn() -> HeaderMap),
+        (asked, head): (&Asked, impl Fn() -> CopyHead<'a>),
         patience: Duration,
         (likely, charge): (Option<&Chunks>, impl FnMut(usize) -> bool),
     ) -> Result<Answer, NoRoom> {
@@ -152,16 +151,17 @@ impl Leg {
         let outcome = match &self.lines {
             Some(lines) => {
                 let target = self.target(asked);
-                let (headers, safe) = (head(), is_repeatable(asked));
-                let says_length = headers.contains_key(CONTENT_LENGTH) || has_body_by_nature(&asked.method);
-                let (method, headers, body) = (&asked.method, &headers, asked.body.kept());
-                let question = Question { method, target: &target, headers, body, says_length, safe };
+                let (head, safe) = (head(), is_repeatable(asked));
+                let named = head.own().keys().any(|name| *name == CONTENT_LENGTH);
+                let says_length = named || has_body_by_nature(&asked.method);
+                let (method, headers, added, body) = (&asked.method, head.own(), head.added(), asked.body.kept());
+                let question = Question { method, target: &target, headers, added, body, says_length, safe };
                 match lines.ask(question, patience).await {
                     Err(failure) => Outcome::Failed(failure),
                     Ok(reply) => read(capture, charge, reply, patience, whole).await?,
                 }
             }
-            None => match self.send(|| self.request(asked, head()), patience, is_repeatable(asked)).await {
+            None => match self.send(|| self.request(asked, head().into_map()), patience, is_repeatable(asked)).await {
                 Err(failure) => Outcome::Failed(failure),
                 Ok((response, lease)) => body(capture, charge, response, lease, patience, whole).await?,
             },
@@ -226,19 +226,8 @@ impl Leg {
         self.lines.iter().for_each(|lines| lines.sweep());
     }
     /// A client's head as the side gets it, but for the marker.
-    pub(super) fn head_for(&self, hop: &Hop, asked: &HeaderMap) -> HeaderMap {
-        // With room for what comes: a map that grows is built anew.
-        let mut headers = HeaderMap::with_capacity(asked.len() + ADDED_FIELDS);
-        for (name, value) in asked {
-            headers.append(name, value.clone());
-        }
-        strip_hop_by_hop(&mut headers);
-        if let (false, Some(host)) = (headers.contains_key(HOST), &self.default_host) {
-            headers.insert(HOST, host.clone());
-        }
-        hop.append_forwarded(&mut headers);
-        super::Markers::strip_untrusted(&mut headers);
-        headers
+    pub(super) fn head_for<'a>(&self, hop: &Hop, asked: &'a HeaderMap) -> CopyHead<'a> {
+        CopyHead::new(hop, asked, self.default_host.as_ref())
     }
 }
 

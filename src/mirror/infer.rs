@@ -1,8 +1,10 @@
 //! Route templates guessed from paths: `{int}`, `{uuid}`, `{slug}`; at most 500, then `METHOD (other)`.
 
 use crate::exchange::Route;
+use foldhash::fast::FixedState;
 use http::Method;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Templates told apart; what comes after is one route a method.
@@ -17,11 +19,40 @@ const SEGMENTS: usize = 16;
 pub(super) struct Inferred {
     routes: HashMap<String, Arc<str>>,
     others: HashMap<Method, Arc<str>>,
+    /// What was asked lately: nothing is asked once.
+    lately: Vec<Lately>,
 }
+
+/// A request, and the route that was guessed.
+struct Lately {
+    method: Method,
+    path: Box<str>,
+    route: Arc<str>,
+}
+
+/// Requests remembered, and bytes of the path of one.
+const LATELY: usize = 256;
+const LATELY_PATH: usize = 256;
 
 impl Inferred {
     /// The guessed route of a request.
     pub(super) fn route(&mut self, method: &Method, path: &str) -> Route {
+        let place = FixedState::default().hash_one(path) as usize % LATELY;
+        if let Some(lately) = self.lately.get(place).filter(|lately| *lately.path == *path && lately.method == *method)
+        {
+            return Route::inferred(lately.route.clone());
+        }
+        let route = self.guess(method, path);
+        if path.len() <= LATELY_PATH {
+            let nothing = || Lately { method: Method::GET, path: "".into(), route: "".into() };
+            if self.lately.is_empty() {
+                self.lately.resize_with(LATELY, nothing);
+            }
+            self.lately[place] = Lately { method: method.clone(), path: path.into(), route: route.name.clone() };
+        }
+        route
+    }
+    fn guess(&mut self, method: &Method, path: &str) -> Route {
         let name = template(method, path);
         if let Some(known) = self.routes.get(&name) {
             return Route::inferred(known.clone());

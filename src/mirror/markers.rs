@@ -51,22 +51,29 @@ impl Markers {
     pub fn append_hop(&self, headers: &mut HeaderMap) {
         headers.append(HOP, self.instance.clone());
     }
-    /// Marks a shadow request.
-    pub fn mark_shadow(&self, headers: &mut HeaderMap, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) {
-        headers.insert(SHADOW, HeaderValue::from_static("1"));
-        self.mark_exchange(headers, id, expiry_s, method, path);
+    /// What marks a shadow request.
+    pub fn of_shadow(
+        &self,
+        id: ExchangeId,
+        expiry_s: u64,
+        method: &Method,
+        path: &str,
+    ) -> [(HeaderName, HeaderValue); 2] {
+        [(SHADOW, HeaderValue::from_static("1")), (EXCHANGE, self.exchange(id, expiry_s, method, path))]
     }
     /// Marks a request so that it is known when it comes back, without calling it a shadow request.
     pub fn mark_exchange(&self, headers: &mut HeaderMap, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) {
+        headers.insert(EXCHANGE, self.exchange(id, expiry_s, method, path));
+    }
+    fn exchange(&self, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) -> HeaderValue {
         let mac = self.exchange_mac(id, expiry_s, method, path);
         let mut line = Vec::with_capacity(MARKER_BYTES);
         put_hex(&mut line, &id.0.to_be_bytes());
         // Writing into a growing buffer cannot fail.
         let _ = write!(line, ".{expiry_s}.");
         put_hex(&mut line, mac.as_bytes());
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(line)) {
-            headers.insert(EXCHANGE, value);
-        }
+        // Digits and dots are a valid value; the fallback, which marks nothing, keeps this total.
+        HeaderValue::from_maybe_shared(Bytes::from(line)).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
     /// The exchange whose shadow request made somebody send this one: same method and path, not yet over.
     pub fn shadow_of(&self, headers: &HeaderMap, now_s: u64, method: &Method, path: &str) -> Option<ExchangeId> {
@@ -93,10 +100,14 @@ impl Markers {
             echoed.parse() == Ok(id) && blake3::Hash::from_hex(mac).is_ok_and(|mac| mac == self.echo_mac(id))
         })
     }
+    /// True for what a client must not be able to say.
+    pub(super) fn is_untrusted(name: &HeaderName) -> bool {
+        [EXCHANGE, SHADOW, ECHO].contains(name)
+    }
     /// Removes what a client must not be able to say: that its request is a shadow request.
     pub fn strip_untrusted(headers: &mut HeaderMap) {
         // A look at the names is cheaper than three at the table, and hardly anybody has them.
-        if !headers.keys().any(|name| [EXCHANGE, SHADOW, ECHO].contains(name)) {
+        if !headers.keys().any(Markers::is_untrusted) {
             return;
         }
         headers.remove(EXCHANGE);
@@ -124,9 +135,15 @@ impl Markers {
     }
 }
 
+/// Of up to 32 bytes.
 fn put_hex(line: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    line.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    let mut text = [0; 64];
+    for (two, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        two[0] = DIGITS[usize::from(byte >> 4)];
+        two[1] = DIGITS[usize::from(byte & 15)];
+    }
+    line.extend_from_slice(&text[..(2 * bytes.len()).min(64)]);
 }
 
 #[cfg(test)]
@@ -137,7 +154,7 @@ mod tests {
 
     fn marked(markers: &Markers) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        markers.mark_shadow(&mut headers, ID, 100, &Method::GET, "/a");
+        headers.extend(markers.of_shadow(ID, 100, &Method::GET, "/a"));
         headers
     }
 

@@ -10,6 +10,7 @@ mod breaker;
 mod budget;
 mod closing;
 mod control;
+mod copy_head;
 mod ending;
 mod in_force;
 mod infer;

@@ -5,6 +5,7 @@
 //! counted under one name.
 
 use super::ask::{Leg, NoRoom, marker_expiry_s};
+use super::copy_head::CopyHead;
 use super::lane::Job;
 use super::regime::Regime;
 use super::shadow::{Shadow, build};
@@ -200,11 +201,11 @@ pub(super) fn begin(shadow: &Rc<Shadow>, regime: &Rc<Regime>, job: &Job, id: Exc
     };
     let (sender, judged) = oneshot::channel();
     // As the primary got it, and marked, so that wherever it comes by it is not copied again.
-    let mut headers = secondary.leg.head_for(&job.hop, &asked.headers);
+    let mut headers = secondary.leg.head_for(&job.hop, &asked.headers).into_map();
     let markers = &shadow.shared.markers;
     markers.append_hop(&mut headers);
     let expiry_s = marker_expiry_s(secondary.leg.upstream.timeout);
-    markers.mark_shadow(&mut headers, id, expiry_s, &asked.method, asked.path());
+    headers.extend(markers.of_shadow(id, expiry_s, &asked.method, asked.path()));
     let asked = Asked { method: asked.method.clone(), target: asked.target.clone(), headers, body: asked.body.clone() };
     let (shadow, regime, of) = (shadow.clone(), regime.clone(), place.clone());
     tokio::task::spawn_local(async move {
@@ -223,7 +224,7 @@ async fn pair(
     judged: oneshot::Receiver<Result<Judged, PairOutcome>>,
 ) -> PairOutcome {
     let leg = &place.of.leg;
-    let ask = (&asked, || asked.headers.clone());
+    let ask = (&asked, || CopyHead::whole(&asked.headers));
     let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, (None, |bytes| place.charge(bytes))).await
     {
         Ok(answer) => answer,

@@ -72,6 +72,9 @@ fn check_framing(headers: &HeaderMap, method: &Method, raw: &RawHead) -> Result<
     if raw.is_refused() {
         return bad("a control byte in a chunk line");
     }
+    if !headers.keys().any(|name| *name == TRANSFER_ENCODING) {
+        return Ok(());
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),

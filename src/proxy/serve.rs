@@ -221,7 +221,7 @@ fn prepare(
         // Said by us, since a GET with a body in chunks would else be sent without it.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    if let (false, Some(host)) = (headers.contains_key(HOST), &worker.default_host) {
+    if let (false, Some(host)) = (headers.keys().any(|name| *name == HOST), &worker.default_host) {
         headers.insert(HOST, host.clone());
     }
     hop.append_forwarded(headers);

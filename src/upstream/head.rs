@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -34,8 +35,19 @@ impl Hop {
     }
     /// Adds `X-Forwarded-For`, and `-Proto` and `-Host` where nobody in front has said them.
     pub fn append_forwarded(&self, headers: &mut HeaderMap) {
+        let forwarded = self.forwarded(headers);
+        if forwarded.replaces {
+            headers.remove(FORWARDED_FOR);
+        }
+        headers.reserve(forwarded.fields.len());
+        for (name, value) in forwarded.fields {
+            headers.append(name, value);
+        }
+    }
+    /// What is to be added to these fields.
+    pub fn forwarded(&self, headers: &HeaderMap) -> Forwarded {
         let (mut line, mut says_scheme, mut says_host, mut host) = (BytesMut::new(), false, false, None);
-        for (name, value) in &*headers {
+        for (name, value) in headers {
             // A look at the length first: nearly every other name has another.
             match name.as_str().len() {
                 15 if *name == FORWARDED_FOR => {
@@ -48,25 +60,34 @@ impl Hop {
                 _ => {}
             }
         }
-        if line.is_empty() {
-            headers.append(FORWARDED_FOR, self.line.clone());
-        } else {
+        let replaces = !line.is_empty();
+        let mut all = self.line.clone();
+        if replaces {
             line.extend_from_slice(self.line.as_bytes());
-            if let Ok(value) = HeaderValue::from_maybe_shared(line.freeze()) {
-                headers.insert(FORWARDED_FOR, value);
-            }
+            // Pieces of valid values, a comma and a blank: valid.
+            all = HeaderValue::from_maybe_shared(line.freeze()).unwrap_or(all);
         }
+        let mut fields = SmallVec::from_iter([(FORWARDED_FOR, all)]);
         if !says_scheme {
-            headers.append(FORWARDED_PROTO, HeaderValue::from_static(if self.secure { "https" } else { "http" }));
+            fields.push((FORWARDED_PROTO, HeaderValue::from_static(if self.secure { "https" } else { "http" })));
         }
         if let (false, Some(host)) = (says_host, host) {
-            headers.append(FORWARDED_HOST, host);
+            fields.push((FORWARDED_HOST, host));
         }
+        Forwarded { fields, replaces }
     }
 }
 
+/// What a hop adds to a head.
+pub struct Forwarded {
+    /// `X-Forwarded-For` first.
+    pub fields: SmallVec<[(HeaderName, HeaderValue); 3]>,
+    /// The first stands for those of its name that are there.
+    pub replaces: bool,
+}
+
 /// True for a field that concerns one connection only.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+pub fn concerns_one_connection(name: &HeaderName) -> bool {
     // A look at the lengths first: most names have none of these.
     matches!(name.as_str().len(), 2 | 7 | 10 | 14 | 16 | 17)
         && [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, HTTP2_SETTINGS, TE, TRANSFER_ENCODING].contains(name)
@@ -75,7 +96,7 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 /// Removes what concerns one connection only. Host and framing cannot be removed by naming them in `Connection`; framing is
 /// the sender's own business, so `Transfer-Encoding` goes as well (and with it a `Content-Length` beside it).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if !headers.keys().any(is_hop_by_hop) {
+    if !headers.keys().any(concerns_one_connection) {
         return;
     }
     if headers.contains_key(CONNECTION) {

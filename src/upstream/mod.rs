@@ -13,7 +13,9 @@ mod wire;
 
 pub use capture::Capture;
 pub use failure::{failure_of, stopped};
-pub use head::{Hop, compact, origin_form, path_and_query, strip_hop_by_hop, wants_websocket};
+pub use head::{
+    Forwarded, Hop, compact, concerns_one_connection, origin_form, path_and_query, strip_hop_by_hop, wants_websocket,
+};
 pub use plain::{Lines, Question, Reply};
 pub use pool::{Dialect, Lease, Pool, Sent};
 pub use reach::Reach;

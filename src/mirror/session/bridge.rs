@@ -136,8 +136,8 @@ impl Sessions {
             let line = [self.config.cookie.as_bytes(), b"=", value].concat();
             own.extend(HeaderValue::from_bytes(&line).ok().map(|line| (COOKIE, line)));
         }
-        let mut headers = candidate.head_for(&job.hop, &own);
-        shared.markers.mark_shadow(&mut headers, id, expiry_s, &bridge.method, &bridge.path);
+        let mut headers = candidate.head_for(&job.hop, &own).into_map();
+        headers.extend(shared.markers.of_shadow(id, expiry_s, &bridge.method, &bridge.path));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let mut request = Request::new(CopyBody::none());
         *request.uri_mut() = origin_form(bridge.path.parse().unwrap_or_default(), &candidate.upstream.base_path);

@@ -1,9 +1,10 @@
 //! Heads as HTTP/1.1 spells them: a request's written, an answer's read.
 
+use super::Question;
 use super::framing::Wrong;
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use httparse::Status;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
@@ -46,14 +47,15 @@ impl Answered {
 }
 
 /// A request's head. Framing is said here alone, by the length of what is sent.
-pub(super) fn write(method: &Method, target: &str, headers: &HeaderMap, body: Option<usize>) -> Vec<u8> {
-    let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let mut head = Vec::with_capacity(method.as_str().len() + target.len() + fields + 64);
-    head.extend_from_slice(method.as_str().as_bytes());
+pub(super) fn write(question: &Question<'_>, body: Option<usize>) -> Vec<u8> {
+    let fields = || question.headers.iter().chain(question.added.iter().map(|(name, value)| (name, value)));
+    let bytes: usize = fields().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let mut head = Vec::with_capacity(question.method.as_str().len() + question.target.len() + bytes + 64);
+    head.extend_from_slice(question.method.as_str().as_bytes());
     head.push(b' ');
-    head.extend_from_slice(target.as_bytes());
+    head.extend_from_slice(question.target.as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in headers {
+    for (name, value) in fields() {
         if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
             continue;
         }
@@ -110,6 +112,8 @@ pub(super) fn read(buffer: &mut BytesMut) -> Result<Option<Answered>, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::Chunks;
+    use http::Method;
 
     #[test]
     fn a_request_says_its_length_once_and_nothing_else_of_framing() {
@@ -119,9 +123,20 @@ mod tests {
         {
             headers.append(name, HeaderValue::from_static(value));
         }
-        let text = |body| String::from_utf8(write(&Method::POST, "/b?c", &headers, body)).unwrap();
-        assert_eq!(text(Some(3)), "POST /b?c HTTP/1.1\r\nhost: shop\r\na: 1\r\na: 2\r\ncontent-length: 3\r\n\r\n");
-        assert_eq!(text(None), "POST /b?c HTTP/1.1\r\nhost: shop\r\na: 1\r\na: 2\r\n\r\n");
+        let added = [(HeaderName::from_static("b"), HeaderValue::from_static("3"))];
+        let question = Question {
+            method: &Method::POST,
+            target: "/b?c",
+            headers: &headers,
+            added: &added,
+            body: &Chunks::new(),
+            says_length: true,
+            safe: false,
+        };
+        let text = |body| String::from_utf8(write(&question, body)).unwrap();
+        let start = "POST /b?c HTTP/1.1\r\nhost: shop\r\na: 1\r\na: 2\r\nb: 3\r\n";
+        assert_eq!(text(Some(3)), format!("{start}content-length: 3\r\n\r\n"));
+        assert_eq!(text(None), format!("{start}\r\n"));
     }
 
     #[test]

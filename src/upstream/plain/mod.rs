@@ -12,7 +12,7 @@ use crate::exchange::{Chunks, Failure, FailureKind};
 use bytes::{Bytes, BytesMut};
 use framing::{Framing, Step, Wrong};
 use head::Answered;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::IoSlice;
@@ -47,6 +47,8 @@ pub struct Question<'q> {
     pub target: &'q str,
     /// All fields; of framing nothing is taken from here.
     pub headers: &'q HeaderMap,
+    /// Fields besides.
+    pub added: &'q [(HeaderName, HeaderValue)],
     /// What is sent.
     pub body: &'q Chunks,
     /// An empty body says that it is one.
@@ -105,7 +107,7 @@ impl Lines {
     /// sent again, once, on a new one, where not a byte of it was written or where it is safe to repeat.
     pub async fn ask(self: &Rc<Self>, question: Question<'_>, patience: Duration) -> Result<Reply, Failure> {
         let says = question.says_length || !question.body.is_empty();
-        let head = head::write(question.method, question.target, question.headers, says.then(|| question.body.len()));
+        let head = head::write(&question, says.then(|| question.body.len()));
         let (mut line, mut epoch, mut reused) = match self.take_idle().await {
             Some((line, epoch)) => (line, epoch, true),
             None => Box::pin(self.connect()).await.map(|(line, epoch)| (line, epoch, false))?,
@@ -254,15 +256,14 @@ impl Sending<'_> {
     /// Writes what the connection takes. An error is kept: the answer may be there all the same.
     fn go_on(&mut self, wire: &mut Wire, cx: &mut Context<'_>) {
         while self.error.is_none() && !self.is_over() {
-            let mut skip = self.written;
-            let mut parts = [IoSlice::new(&[]); PARTS];
-            let all = std::iter::once(self.head).chain(self.body.iter().map(|part| &**part));
-            let rest = all.filter_map(|part| {
+            let (mut parts, mut count, mut skip) = ([IoSlice::new(&[]); PARTS], 0, self.written);
+            for part in std::iter::once(self.head).chain(self.body.iter().map(|part| &**part)) {
                 let from = skip.min(part.len());
                 skip -= from;
-                part.get(from..).filter(|rest| !rest.is_empty())
-            });
-            let count = parts.iter_mut().zip(rest).map(|(slot, part)| *slot = IoSlice::new(part)).count();
+                let (Some(slot), true) = (parts.get_mut(count), from < part.len()) else { continue };
+                *slot = IoSlice::new(&part[from..]);
+                count += 1;
+            }
             match Pin::new(&mut *wire).poll_write_vectored(cx, &parts[..count]) {
                 Poll::Ready(Ok(0)) => self.error = Some(std::io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(written)) => self.written += written,
