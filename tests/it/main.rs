@@ -69,6 +69,8 @@ mod live_markers;
 mod live_noise;
 // one path, many operations; templates guessed
 mod live_operations;
+// a quarter of an hour of everything at once: no error, no leak, and an exact account
+mod live_soak;
 // what a tee leaves in its store: after a stop, after a kill
 mod live_store;
 // HTTP/2 to clients: what is refused, in frames made by hand

@@ -186,7 +186,7 @@ fn chunks(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Option<()> {
     }
 }
 
-fn fail(fault: Fault, stream: &mut TcpStream) -> Next {
+pub(crate) fn fail(fault: Fault, stream: &mut TcpStream) -> Next {
     // What the tee does meanwhile to the connection is its own business: every write may fail.
     let ends = |stream: &mut TcpStream| std::io::copy(stream, &mut std::io::sink()).is_ok();
     match fault {
