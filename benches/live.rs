@@ -281,7 +281,7 @@ fn groups() -> Vec<(&'static str, Take)> {
         ("reach", Box::new(|| reach(&mut Tee::start()))),
         ("memory, 1 KiB answers", Box::new(|| memory(1 << 10))),
         ("memory, 16 KiB answers", Box::new(|| memory(16 << 10))),
-        ("streams", Box::new(|| streams::lines())),
+        ("streams", Box::new(streams::lines)),
     ]
 }
 

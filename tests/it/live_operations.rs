@@ -25,7 +25,7 @@ fn routes(report: &Value) -> BTreeSet<String> {
     signatures.iter().map(|signature| signature["route"].as_str().unwrap().to_owned()).collect()
 }
 
-const GRAPHQL: &str = "[mirror]\nmax_in_flight = 4000\n[[route]]\nmatch = \"POST /graphql\"\nmirror = \"allow\"\nsplit_by = \"json:$.operationName\"\n";
+const GRAPHQL: &str = "[mirror]\nmax_in_flight = 65536\n[[route]]\nmatch = \"POST /graphql\"\nmirror = \"allow\"\nsplit_by = \"json:$.operationName\"\n";
 
 #[test]
 fn of_two_operations_on_one_path_the_one_that_differs_has_the_signature() {
@@ -84,7 +84,7 @@ fn ten_thousand_names_stay_five_hundred_routes_and_secrets_are_none_of_them() {
 #[test]
 fn a_tee_of_flags_alone_guesses_templates_and_no_more_than_five_hundred() {
     let (primary, candidate) = (echo(None), echo(Some("GET")));
-    let tee = Tee::start(&primary, &candidate, "[mirror]\nmax_in_flight = 4000");
+    let tee = Tee::start(&primary, &candidate, "[mirror]\nmax_in_flight = 65536");
     let mut client = tee.client();
     for n in 0..20 {
         let uuid = format!("2f1c6d7e-0000-4000-8000-{n:012}");
