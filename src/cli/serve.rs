@@ -67,7 +67,6 @@ pub(crate) struct Args {
 
 /// Runs `serve`.
 pub(crate) fn run(args: Args) -> Exit {
-    sys::keep_freed_memory();
     // First of all: what was passed is found by its numbers.
     let inherited = Inherited::take();
     let set = |name| std::env::var(name).ok();

@@ -11,6 +11,7 @@ use crate::exchange::{
 };
 use crate::upstream::{
     Capture, Dialect, Hop, Lease, Lines, Pool, Question, Reach, Reply, compact, deadline, failure_of, stopped,
+    unanswered,
 };
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -188,8 +189,7 @@ impl Leg {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     lease.silent();
-                    let message = format!("no answer within {patience:?}");
-                    return Err(Failure { kind: FailureKind::Timeout, status: None, message });
+                    return Err(unanswered(patience));
                 }
             };
             let (unsent, failure) = (error.take_message().is_some(), lease.failure(error.error()));
@@ -232,7 +232,7 @@ impl Leg {
 }
 
 /// The body that another side's answer is likely to have: the primary's, where all of it is here.
-pub(super) fn likely_body(primary: &Answer) -> Option<&Chunks> {
+fn likely_body(primary: &Answer) -> Option<&Chunks> {
     match &primary.outcome.response()?.body {
         Captured::Complete(chunks) => Some(chunks),
         Captured::Truncated { .. } => None,
@@ -250,6 +250,17 @@ fn is_repeatable(asked: &Asked) -> bool {
     matches!(asked.method, Method::GET | Method::HEAD) && asked.body.length() == 0
 }
 
+/// Nobody asked it to.
+fn switched() -> Failure {
+    let message = "switched protocols without being asked".to_owned();
+    Failure { kind: FailureKind::Protocol, status: Some(StatusCode::SWITCHING_PROTOCOLS), message }
+}
+
+fn stood_still(status: StatusCode, patience: Duration) -> Failure {
+    let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
+    Failure { kind: FailureKind::Timeout, status: Some(status), message }
+}
+
 /// The answer behind its head, on a connection of its own.
 async fn read(
     (mut capture, for_now): (Capture, bool),
@@ -259,17 +270,13 @@ async fn read(
     whole: Instant,
 ) -> Result<Outcome, NoRoom> {
     let status = reply.status;
-    let failed = |kind, message| Ok(Outcome::Failed(Failure { kind, status: Some(status), message }));
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        return failed(FailureKind::Protocol, "switched protocols without being asked".to_owned());
+        return Ok(Outcome::Failed(switched()));
     }
     loop {
         let next = reply.next(|bytes| capture.goes_on(bytes));
         match deadline::by(|| whole.min(Instant::now() + patience), next).await {
-            Err(_) => {
-                let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
-                return failed(FailureKind::Timeout, message);
-            }
+            Err(_) => return Ok(Outcome::Failed(stood_still(status, patience))),
             Ok(None) => break,
             Ok(Some(Err(failure))) => return Ok(Outcome::Failed(failure)),
             Ok(Some(Ok(frame))) if !frame.is_empty() && !charge(capture.push(&frame)) => return Err(NoRoom),
@@ -293,18 +300,14 @@ async fn body(
     let (parts, mut body) = response.into_parts();
     let failed = |failure| Ok(Outcome::Failed(failure));
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        let message = "switched protocols without being asked".to_owned();
-        return failed(Failure { kind: FailureKind::Protocol, status: Some(parts.status), message });
+        return failed(switched());
     }
     let headers = if for_now { parts.headers } else { compact(&parts.headers) };
     let mut trailers: Option<HeaderMap> = None;
     while !body.is_end_stream() {
         let next = deadline::by(|| whole.min(Instant::now() + patience), body.frame()).await;
         let frame = match next {
-            Err(_) => {
-                let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
-                return failed(Failure { kind: FailureKind::Timeout, status: Some(parts.status), message });
-            }
+            Err(_) => return failed(stood_still(parts.status, patience)),
             Ok(None) => match stopped(parts.version, &body, parts.status) {
                 Some(failure) => return failed(failure),
                 None => break,

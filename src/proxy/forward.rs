@@ -1,8 +1,8 @@
 //! Sends a request to a live side and waits for the head of the answer. Nothing that may have been done is done twice.
 
 use super::upload::{ToSide, UploadState};
-use crate::exchange::{Failure, FailureKind};
-use crate::upstream::{Lease, Pool, deadline};
+use crate::exchange::Failure;
+use crate::upstream::{Lease, Pool, deadline, unanswered};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use std::pin::{Pin, pin};
@@ -101,8 +101,7 @@ async fn within<F: Future>(
             Some(upload) if upload.is_complete() => deadline = upload.moved_at() + timeout,
             Some(_) => deadline = Instant::now() + timeout,
             None => {
-                let message = format!("no answer within {timeout:?}");
-                return Err(Failure { kind: FailureKind::Timeout, status: None, message });
+                return Err(unanswered(timeout));
             }
         }
     }

@@ -61,18 +61,3 @@ pub fn passed_descriptors(count: i32) -> Vec<OwnedFd> {
     }
     passed
 }
-
-/// Tells the allocator to keep freed memory: copies are made on one thread and freed on another, and the heap would else be
-/// given back to the kernel and fetched again all the time.
-pub fn keep_freed_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[allow(
-        unsafe_code,
-        reason = "mallopt has no safe wrapper; it only stores two numbers in the allocator's settings"
-    )]
-    // SAFETY: both options take any positive number, and no thread but this one exists yet.
-    unsafe {
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
-    }
-}

@@ -7,10 +7,16 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription as Alert, CertificateError};
 use std::error::Error as _;
 use std::io;
+use std::time::Duration;
 
 /// A failure before any head.
 pub(super) fn untold(kind: FailureKind, message: String) -> Failure {
     Failure { kind, status: None, message }
+}
+
+/// No head came in time.
+pub fn unanswered(patience: Duration) -> Failure {
+    untold(FailureKind::Timeout, format!("no answer within {patience:?}"))
 }
 
 /// A failure before or after the head, from an error of the connection. Holds no part of any body.

@@ -4,6 +4,7 @@ mod capture;
 pub mod deadline;
 mod failure;
 mod head;
+mod idle;
 mod mux;
 mod names;
 mod plain;
@@ -12,7 +13,7 @@ mod reach;
 mod wire;
 
 pub use capture::Capture;
-pub use failure::{failure_of, stopped};
+pub use failure::{failure_of, stopped, unanswered};
 pub use head::{
     Forwarded, Hop, compact, concerns_one_connection, origin_form, path_and_query, strip_hop_by_hop, wants_websocket,
 };

@@ -1,7 +1,8 @@
-//! One thread's connections to one side: last in, first out, so that few stay warm and the rest run out.
+//! One thread's connections to one side.
 
 use super::failure::{failure_of, is_unprocessed, untold};
 use super::head::{to_http1, to_http2};
+use super::idle::{IDLE_AT_MOST, Idle, LOOK_AFTER};
 use super::mux::{Link, Mux, STREAMS, Stream};
 use super::reach::{Dialled, Reach};
 use crate::exchange::{Failure, FailureKind};
@@ -10,18 +11,10 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a connection may lie idle: below the keep-alive of common servers (gunicorn 2 s, Node 5 s).
-const IDLE_AT_MOST: Duration = Duration::from_millis(1_500);
-/// Idle longer than this, a connection may have been closed by the side without our having looked.
-const LOOK_AFTER: Duration = Duration::from_millis(50);
-/// Connections kept idle by one thread to one side.
-const IDLE_CONNECTIONS: usize = 512;
 /// How often a request of which not one byte was sent may look for another connection.
 const ATTEMPTS: u8 = 4;
 
@@ -38,15 +31,9 @@ pub struct Dialect {
 pub struct Pool<B: Body + 'static> {
     reach: Arc<Reach>,
     dialect: Dialect,
-    idle: RefCell<Vec<Idle<B>>>,
+    idle: Idle<http1::SendRequest<B>>,
     /// Where HTTP/2 may be spoken.
     mux: Option<Mux<B>>,
-}
-
-struct Idle<B> {
-    sender: http1::SendRequest<B>,
-    epoch: u64,
-    since: Instant,
 }
 
 /// A connection taken out of its pool, or a place on one that others use as well. Dropped, it closes, and the place is free;
@@ -82,7 +69,7 @@ where
     /// A pool without connections.
     pub fn new(reach: Arc<Reach>, dialect: Dialect) -> Rc<Pool<B>> {
         let mux = reach.may_multiplex().then(Mux::new);
-        Rc::new(Pool { reach, dialect, idle: RefCell::default(), mux })
+        Rc::new(Pool { reach, dialect, idle: Idle::new(), mux })
     }
     /// The way that its connections were made by.
     pub fn reach(&self) -> &Arc<Reach> {
@@ -107,22 +94,10 @@ where
     async fn take_idle(self: &Rc<Self>) -> Option<Lease<B>> {
         let mut looked = false;
         loop {
-            let mut idle = self.idle.borrow_mut().pop()?;
-            let lay = idle.since.elapsed();
-            if lay >= IDLE_AT_MOST {
-                // All below it lie longer still.
-                self.idle.borrow_mut().clear();
-                return None;
+            let (mut sender, epoch) = self.idle.take(&mut looked).await?;
+            if !sender.is_closed() && (sender.is_ready() || sender.ready().await.is_ok()) {
+                return Some(self.lease(Way::One { sender, epoch, reused: true }));
             }
-            if lay >= LOOK_AFTER && !looked {
-                // Lets the runtime look at its sockets once, so that a connection closed meanwhile says so.
-                looked = true;
-                tokio::task::yield_now().await;
-            }
-            if idle.sender.is_closed() || !(idle.sender.is_ready() || idle.sender.ready().await.is_ok()) {
-                continue;
-            }
-            return Some(self.lease(Way::One { sender: idle.sender, epoch: idle.epoch, reused: true }));
         }
     }
     /// A place on a connection that others use as well. One connection is made at a time, for all who wait.
@@ -203,9 +178,7 @@ where
     pub fn sweep(&self) {
         self.reach.refresh();
         let epoch = self.reach.epoch();
-        self.idle
-            .borrow_mut()
-            .retain(|idle| idle.since.elapsed() < IDLE_AT_MOST && idle.epoch == epoch && !idle.sender.is_closed());
+        self.idle.sweep(epoch, |sender| !sender.is_closed());
         self.mux.iter().for_each(|mux| mux.sweep(epoch, IDLE_AT_MOST));
     }
 }
@@ -300,9 +273,8 @@ where
         let Way::One { sender, epoch, .. } = self.way else {
             return;
         };
-        let mut idle = self.pool.idle.borrow_mut();
-        if !sender.is_closed() && idle.len() < IDLE_CONNECTIONS && epoch == self.pool.reach.epoch() {
-            idle.push(Idle { sender, epoch, since: Instant::now() });
+        if !sender.is_closed() && epoch == self.pool.reach.epoch() {
+            self.pool.idle.put(sender, epoch);
         }
     }
 }
@@ -311,6 +283,7 @@ where
 mod tests {
     use super::*;
     use crate::config::{Endpoint, Upstream};
+    use std::time::Duration;
 
     #[test]
     fn a_request_carries_no_room_for_what_is_seldom() {

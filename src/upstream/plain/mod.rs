@@ -5,7 +5,8 @@
 mod framing;
 mod head;
 
-use super::failure::{of_wire, untold};
+use super::failure::{of_wire, unanswered, untold};
+use super::idle::Idle;
 use super::reach::{Dialled, Reach};
 use super::wire::Wire;
 use crate::exchange::{Chunks, Failure, FailureKind};
@@ -13,7 +14,6 @@ use bytes::{Bytes, BytesMut};
 use framing::{Framing, Step, Wrong};
 use head::Answered;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -24,12 +24,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// How long a connection may lie idle: below the keep-alive of common servers (gunicorn 2 s, Node 5 s).
-const IDLE_AT_MOST: Duration = Duration::from_millis(1_500);
-/// Idle longer than this, a connection may have been closed by the side without our having looked.
-const LOOK_AFTER: Duration = Duration::from_millis(50);
-/// Connections kept idle to one side.
-const IDLE_CONNECTIONS: usize = 512;
 /// Bytes that are read at once, at first and at most.
 const FIRST_READ: usize = 8 << 10;
 const READ: usize = 64 << 10;
@@ -60,13 +54,7 @@ pub struct Question<'q> {
 /// One thread's connections to one side.
 pub struct Lines {
     reach: Arc<Reach>,
-    idle: RefCell<Vec<Idle>>,
-}
-
-struct Idle {
-    line: Box<Line>,
-    epoch: u64,
-    since: Instant,
+    idle: Idle<Box<Line>>,
 }
 
 /// A connection that is being used; dropped, it closes.
@@ -101,7 +89,7 @@ struct Broken {
 impl Lines {
     /// No connection yet.
     pub fn new(reach: Arc<Reach>) -> Rc<Lines> {
-        Rc::new(Lines { reach, idle: RefCell::default() })
+        Rc::new(Lines { reach, idle: Idle::new() })
     }
     /// Asks, and waits for the answer's head for so long. A request that met a connection which the side had closed meanwhile is
     /// sent again, once, on a new one, where not a byte of it was written or where it is safe to repeat.
@@ -122,9 +110,7 @@ impl Lines {
                     return Ok(Reply { status, headers, trailers: None, lines, line, epoch, framing, keep });
                 }
                 Ok(Err(broken)) => broken,
-                Err(super::deadline::Late) => {
-                    return Err(untold(FailureKind::Timeout, format!("no answer within {patience:?}")));
-                }
+                Err(super::deadline::Late) => return Err(unanswered(patience)),
             };
             if !reused || broken.heard || broken.written && !question.safe {
                 if broken.failure.kind == FailureKind::Tls {
@@ -139,20 +125,9 @@ impl Lines {
     async fn take_idle(&self) -> Option<(Box<Line>, u64)> {
         let mut looked = false;
         loop {
-            let mut idle = self.idle.borrow_mut().pop()?;
-            let lay = idle.since.elapsed();
-            if lay >= IDLE_AT_MOST {
-                // All below it lie longer still.
-                self.idle.borrow_mut().clear();
-                return None;
-            }
-            if lay >= LOOK_AFTER && !looked {
-                // Lets the runtime look at its sockets once, so that a connection closed meanwhile says so.
-                looked = true;
-                tokio::task::yield_now().await;
-            }
-            if idle.epoch == self.reach.epoch() && idle.line.is_quiet() {
-                return Some((idle.line, idle.epoch));
+            let (mut line, epoch) = self.idle.take(&mut looked).await?;
+            if epoch == self.reach.epoch() && line.is_quiet() {
+                return Some((line, epoch));
             }
         }
     }
@@ -167,15 +142,11 @@ impl Lines {
     /// Closes connections that lay idle too long, or were closed.
     pub fn sweep(&self) {
         self.reach.refresh();
-        let epoch = self.reach.epoch();
-        self.idle
-            .borrow_mut()
-            .retain_mut(|idle| idle.since.elapsed() < IDLE_AT_MOST && idle.epoch == epoch && idle.line.is_quiet());
+        self.idle.sweep(self.reach.epoch(), |line| line.is_quiet());
     }
     fn give_back(&self, line: Box<Line>, epoch: u64) {
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < IDLE_CONNECTIONS && epoch == self.reach.epoch() {
-            idle.push(Idle { line, epoch, since: Instant::now() });
+        if epoch == self.reach.epoch() {
+            self.idle.put(line, epoch);
         }
     }
 }
