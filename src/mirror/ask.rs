@@ -148,7 +148,7 @@ impl Leg {
             Some(likely) => capture.likely(likely),
             None => capture,
         };
-        let (capture, whole) = ((capture, self.for_now), start + patience * WHOLE);
+        let whole = start + patience * WHOLE;
         let outcome = match &self.lines {
             Some(lines) => {
                 let target = self.target(asked);
@@ -164,7 +164,9 @@ impl Leg {
             }
             None => match self.send(|| self.request(asked, head().into_map()), patience, is_repeatable(asked)).await {
                 Err(failure) => Outcome::Failed(failure),
-                Ok((response, lease)) => body(capture, charge, response, lease, patience, whole).await?,
+                Ok((response, lease)) => {
+                    body((capture, self.for_now), charge, response, lease, patience, whole).await?
+                }
             },
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
@@ -263,7 +265,7 @@ fn stood_still(status: StatusCode, patience: Duration) -> Failure {
 
 /// The answer behind its head, on a connection of its own.
 async fn read(
-    (mut capture, for_now): (Capture, bool),
+    mut capture: Capture,
     mut charge: impl FnMut(usize) -> bool,
     mut reply: Reply,
     patience: Duration,
@@ -284,8 +286,7 @@ async fn read(
         }
     }
     let (headers, trailers) = (reply.headers, reply.trailers);
-    let body = if for_now { capture.finish_for_now() } else { capture.finish() };
-    Ok(Outcome::Answered(Response { status, headers, body, trailers }))
+    Ok(Outcome::Answered(Response { status, headers, body: capture.finish_for_now(), trailers }))
 }
 
 /// The answer behind its head.

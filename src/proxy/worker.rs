@@ -20,8 +20,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Bytes of a side connection's read buffer, and so of an answer's head.
-const BUFFER: usize = 256 << 10;
+/// Bytes of a side connection's read buffer, and so of an answer's head: a body of 256 KiB fits beside its head, which would cost
+/// another read and another write otherwise.
+const BUFFER: usize = (256 + 8) << 10;
 /// Between two looks for idle connections, and between two signs that the thread is turning.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// What a stopping thread waits between two looks.

@@ -71,8 +71,14 @@ impl Capture {
         }
         self
     }
-    /// Adds a frame without holding it, where all that has passed is the likely body so far and this goes on with it.
+    /// Adds a frame without holding it, where all that has passed is the likely body so far and this goes on with it, or where
+    /// the body is over the cap and this is behind it.
     pub fn goes_on(&mut self, frame: &[u8]) -> bool {
+        if let Some(digest) = &mut self.digest {
+            digest.update(frame);
+            self.length += frame.len() as u64;
+            return true;
+        }
         let goes_on = self.same.as_mut().is_some_and(|same| same.goes_on(frame));
         self.length += if goes_on { frame.len() as u64 } else { 0 };
         goes_on
@@ -87,10 +93,6 @@ impl Capture {
             // It was this body up to here, and shares its bytes, which are held already.
             self.kept = same.start();
             self.same = None;
-        }
-        if let Some(digest) = &mut self.digest {
-            digest.update(frame);
-            return 0;
         }
         let room = self.cap - self.kept.len();
         if frame.len() <= room {

@@ -10,10 +10,11 @@ use super::idle::Idle;
 use super::reach::{Dialled, Reach};
 use super::wire::Wire;
 use crate::exchange::{Chunks, Failure, FailureKind};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use framing::{Framing, Step, Wrong};
 use head::Answered;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -24,9 +25,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// Bytes that are read at once, at first and at most.
-const FIRST_READ: usize = 8 << 10;
+/// Bytes of the buffer that all connections of a thread read into.
 const READ: usize = 64 << 10;
+/// Bytes that are read at once behind what is not whole yet.
+const MORE: usize = 8 << 10;
 /// Parts of a request that are written at once.
 const PARTS: usize = 16;
 /// Answers that are none yet (1xx) before the one.
@@ -55,13 +57,33 @@ pub struct Question<'q> {
 pub struct Lines {
     reach: Arc<Reach>,
     idle: Idle<Box<Line>>,
+    room: Room,
+}
+
+/// The one buffer that the connections of a thread read into, one after the other: it stays in the cache, where a body is
+/// compared, and a connection that waits holds none.
+struct Room(RefCell<BytesMut>);
+
+impl Room {
+    fn take(&self) -> BytesMut {
+        let mut room = self.0.take();
+        room.reserve(READ);
+        room
+    }
+    /// Whatever is in it is over.
+    fn put(&self, mut room: BytesMut) {
+        room.clear();
+        self.0.replace(room);
+    }
 }
 
 /// A connection that is being used; dropped, it closes.
 struct Line {
     wire: Wire,
+    /// What was read and is not told yet.
     buffer: BytesMut,
-    read_at_once: usize,
+    /// The buffer is the thread's.
+    borrowed: bool,
 }
 
 /// An answer: its head is here, its body comes.
@@ -89,7 +111,7 @@ struct Broken {
 impl Lines {
     /// No connection yet.
     pub fn new(reach: Arc<Reach>) -> Rc<Lines> {
-        Rc::new(Lines { reach, idle: Idle::new() })
+        Rc::new(Lines { reach, idle: Idle::new(), room: Room(RefCell::default()) })
     }
     /// Asks, and waits for the answer's head for so long. A request that met a connection which the side had closed meanwhile is
     /// sent again, once, on a new one, where not a byte of it was written or where it is safe to repeat.
@@ -101,7 +123,7 @@ impl Lines {
             None => Box::pin(self.connect()).await.map(|(line, epoch)| (line, epoch, false))?,
         };
         loop {
-            let asked = line.ask(&head, question.body, question.method);
+            let asked = line.ask(&self.room, &head, question.body, question.method);
             let broken = match super::deadline::by(|| Instant::now() + patience, asked).await {
                 Ok(Ok((answered, framing, sent))) => {
                     let keep = sent && answered.keeps();
@@ -137,7 +159,7 @@ impl Lines {
         if http2 {
             return Err(untold(FailureKind::Protocol, "it chose HTTP/2, which was not offered".into()));
         }
-        Ok((Box::new(Line { wire, buffer: BytesMut::new(), read_at_once: FIRST_READ }), epoch))
+        Ok((Box::new(Line { wire, buffer: BytesMut::new(), borrowed: false }), epoch))
     }
     /// Closes connections that lay idle too long, or were closed.
     pub fn sweep(&self) {
@@ -159,7 +181,13 @@ impl Line {
         self.buffer.is_empty() && read.is_pending()
     }
     /// Sends, and reads as far as the answer's head: an answer may come before all is sent. Says too whether all was.
-    async fn ask(&mut self, head: &[u8], body: &Chunks, method: &Method) -> Result<(Answered, Framing, bool), Broken> {
+    async fn ask(
+        &mut self,
+        room: &Room,
+        head: &[u8],
+        body: &Chunks,
+        method: &Method,
+    ) -> Result<(Answered, Framing, bool), Broken> {
         let mut sending = Sending { head, body, written: 0, error: None };
         let (mut interim, mut heard) = (0, false);
         loop {
@@ -168,7 +196,7 @@ impl Line {
                 Ok(None) => {
                     let read = poll_fn(|cx| {
                         sending.go_on(&mut self.wire, cx);
-                        self.poll_more(cx)
+                        self.poll_more(room, cx)
                     });
                     match read.await {
                         Ok(true) => heard = true,
@@ -200,15 +228,26 @@ impl Line {
         }
     }
     /// Reads once; false where the connection has ended.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<bool>> {
-        self.buffer.reserve(self.read_at_once);
-        let read = std::pin::pin!(self.wire.read_buf(&mut self.buffer)).poll(cx);
-        let read = ready!(read)?;
-        if read >= self.read_at_once {
-            // There is more: fewer and larger reads from now on.
-            self.read_at_once = (self.read_at_once * 2).min(READ);
+    fn poll_more(&mut self, room: &Room, cx: &mut Context<'_>) -> Poll<std::io::Result<bool>> {
+        if self.buffer.is_empty() {
+            self.give_back(room);
+            self.buffer = room.take();
+            self.borrowed = true;
+        } else {
+            self.buffer.reserve(MORE);
         }
-        Poll::Ready(Ok(read > 0))
+        let read = std::pin::pin!(self.wire.read_buf(&mut self.buffer)).poll(cx);
+        if read.is_pending() {
+            self.give_back(room);
+        }
+        Poll::Ready(Ok(ready!(read)? > 0))
+    }
+    /// Gives the thread its buffer back; what is still in it is copied out.
+    fn give_back(&mut self, room: &Room) {
+        if std::mem::take(&mut self.borrowed) {
+            let rest = BytesMut::from(&*self.buffer);
+            room.put(std::mem::replace(&mut self.buffer, rest));
+        }
     }
 }
 
@@ -257,24 +296,26 @@ impl Sending<'_> {
 
 impl Reply {
     /// The next bytes of the body; `None` at its end, where the connection serves the next request. `told` may look at them where
-    /// they lie, and take them so; what it leaves is taken out of the buffer.
+    /// they lie, and take them so; what it leaves is copied out of the buffer, so that nothing kept holds more than itself.
     pub async fn next(&mut self, mut told: impl FnMut(&[u8]) -> bool) -> Option<Result<Bytes, Failure>> {
         loop {
             let line = self.line.as_mut()?;
             match self.framing.next(&mut line.buffer) {
-                Ok(Step::Data(n)) if told(&line.buffer[..n]) => {
-                    bytes::Buf::advance(&mut line.buffer, n);
-                    return Some(Ok(Bytes::new()));
+                Ok(Step::Data(n)) => {
+                    let frame = &line.buffer[..n];
+                    let left = if told(frame) { Bytes::new() } else { Bytes::copy_from_slice(frame) };
+                    line.buffer.advance(n);
+                    return Some(Ok(left));
                 }
-                Ok(Step::Data(n)) => return Some(Ok(line.buffer.split_to(n).freeze())),
                 Ok(Step::End(trailers)) => {
                     self.trailers = trailers;
+                    line.give_back(&self.lines.room);
                     let line = self.line.take().filter(|line| self.keep && line.buffer.is_empty());
                     line.into_iter().for_each(|line| self.lines.give_back(line, self.epoch));
                     return None;
                 }
                 Ok(Step::More) => {
-                    let more = poll_fn(|cx| line.poll_more(cx)).await;
+                    let more = poll_fn(|cx| line.poll_more(&self.lines.room, cx)).await;
                     match more {
                         Ok(true) => {}
                         Ok(false) if self.framing.ends_with_the_connection() => {
