@@ -276,12 +276,12 @@ async fn read(
         return Ok(Outcome::Failed(switched()));
     }
     loop {
-        let next = reply.next(|bytes| capture.goes_on(bytes));
+        let next = reply.next(|bytes| capture.copy(bytes));
         match deadline::by(|| whole.min(Instant::now() + patience), next).await {
             Err(_) => return Ok(Outcome::Failed(stood_still(status, patience))),
             Ok(None) => break,
             Ok(Some(Err(failure))) => return Ok(Outcome::Failed(failure)),
-            Ok(Some(Ok(frame))) if !frame.is_empty() && !charge(capture.push(&frame)) => return Err(NoRoom),
+            Ok(Some(Ok(held))) if !charge(held) => return Err(NoRoom),
             Ok(Some(Ok(_))) => {}
         }
     }

@@ -1,4 +1,5 @@
-//! A capped copy of a body, taken frame by frame as it passes. Frames are shared, never copied.
+//! A capped copy of a body, taken frame by frame as it passes. A frame is shared, or copied out of a buffer that is
+//! read into again.
 
 use crate::exchange::{Body, Chunks};
 use bytes::Bytes;
@@ -71,40 +72,37 @@ impl Capture {
         }
         self
     }
-    /// Adds a frame without holding it, where all that has passed is the likely body so far and this goes on with it, or where
-    /// the body is over the cap and this is behind it.
-    pub fn goes_on(&mut self, frame: &[u8]) -> bool {
+    /// Adds a frame, which is shared; says how many more bytes are held because of it.
+    pub fn push(&mut self, frame: &Bytes) -> usize {
+        self.add(frame, |held| frame.slice(..held))
+    }
+    /// The same of a frame in a buffer that is read into again: what has to be held is copied out, so it holds nothing but itself.
+    pub fn copy(&mut self, frame: &[u8]) -> usize {
+        self.add(frame, |held| Bytes::copy_from_slice(&frame[..held]))
+    }
+    fn add(&mut self, frame: &[u8], hold: impl FnOnce(usize) -> Bytes) -> usize {
+        self.length += frame.len() as u64;
         if let Some(digest) = &mut self.digest {
             digest.update(frame);
-            self.length += frame.len() as u64;
-            return true;
-        }
-        let goes_on = self.same.as_mut().is_some_and(|same| same.goes_on(frame));
-        self.length += if goes_on { frame.len() as u64 } else { 0 };
-        goes_on
-    }
-    /// Adds a frame; says how many more bytes are held because of it.
-    pub fn push(&mut self, frame: &Bytes) -> usize {
-        if self.goes_on(frame) {
             return 0;
         }
-        self.length += frame.len() as u64;
-        if let Some(same) = &self.same {
+        if let Some(same) = &mut self.same {
+            if same.goes_on(frame) {
+                return 0;
+            }
             // It was this body up to here, and shares its bytes, which are held already.
             self.kept = same.start();
             self.same = None;
         }
-        let room = self.cap - self.kept.len();
-        if frame.len() <= room {
-            self.kept.push(frame.clone());
-            return frame.len();
+        let held = frame.len().min(self.cap - self.kept.len());
+        if held < frame.len() {
+            let mut digest = Box::new(Xxh3::with_seed(self.seed));
+            self.kept.iter().for_each(|part| digest.update(part));
+            digest.update(frame);
+            self.digest = Some(digest);
         }
-        let mut digest = Box::new(Xxh3::with_seed(self.seed));
-        self.kept.iter().for_each(|part| digest.update(part));
-        digest.update(frame);
-        self.digest = Some(digest);
-        self.kept.push(frame.slice(..room));
-        room
+        self.kept.push(hold(held));
+        held
     }
     /// Bytes passed so far.
     pub fn length(&self) -> u64 {
@@ -207,6 +205,27 @@ mod tests {
                 panic!("over the cap")
             };
             assert_eq!(a, b, "a digest is that of the whole");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_a_buffer_that_is_read_into_again_is_kept_as_it_was() {
+        let bytes: Vec<u8> = (0..1_000u32).map(|n| n as u8).collect();
+        for (cap, step) in [(2_000, 7), (1_000, 1_000), (500, 33), (500, 999), (0, 10)] {
+            let (mut copied, mut shared, mut buffer) = (Capture::new(cap, 7), Capture::new(cap, 7), [0; 1_000]);
+            for part in bytes.chunks(step) {
+                buffer[..part.len()].copy_from_slice(part);
+                assert_eq!(copied.copy(&buffer[..part.len()]), shared.push(&Bytes::copy_from_slice(part)));
+                buffer.fill(0);
+            }
+            let all = |body: &Body| body.kept().contiguous().into_owned();
+            let (copied, shared) = (copied.finish_for_now(), shared.finish());
+            assert_eq!(all(&copied), bytes[..cap.min(1_000)], "cap {cap}, steps of {step}");
+            let told = |body: &Body| match body {
+                Body::Complete(_) => None,
+                Body::Truncated { length, digest, .. } => Some((*length, *digest)),
+            };
+            assert_eq!((told(&copied), all(&copied)), (told(&shared), all(&shared)));
         }
     }
 

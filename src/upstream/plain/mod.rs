@@ -10,7 +10,7 @@ use super::idle::Idle;
 use super::reach::{Dialled, Reach};
 use super::wire::Wire;
 use crate::exchange::{Chunks, Failure, FailureKind};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use framing::{Framing, Step, Wrong};
 use head::Answered;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// Bytes of the buffer that all connections of a thread read into.
+/// Bytes of the buffer that all connections to a side read into.
 const READ: usize = 64 << 10;
 /// Bytes that are read at once behind what is not whole yet.
 const MORE: usize = 8 << 10;
@@ -60,8 +60,8 @@ pub struct Lines {
     room: Room,
 }
 
-/// The one buffer that the connections of a thread read into, one after the other: it stays in the cache, where a body is
-/// compared, and a connection that waits holds none.
+/// The one buffer that the connections to a side read into, one after the other: it stays in the cache, where a body is compared,
+/// and a connection that waits holds none.
 struct Room(RefCell<BytesMut>);
 
 impl Room {
@@ -82,7 +82,7 @@ struct Line {
     wire: Wire,
     /// What was read and is not told yet.
     buffer: BytesMut,
-    /// The buffer is the thread's.
+    /// The buffer is the one that all share.
     borrowed: bool,
 }
 
@@ -230,7 +230,7 @@ impl Line {
     /// Reads once; false where the connection has ended.
     fn poll_more(&mut self, room: &Room, cx: &mut Context<'_>) -> Poll<std::io::Result<bool>> {
         if self.buffer.is_empty() {
-            self.give_back(room);
+            self.let_go(room);
             self.buffer = room.take();
             self.borrowed = true;
         } else {
@@ -238,12 +238,12 @@ impl Line {
         }
         let read = std::pin::pin!(self.wire.read_buf(&mut self.buffer)).poll(cx);
         if read.is_pending() {
-            self.give_back(room);
+            self.let_go(room);
         }
         Poll::Ready(Ok(ready!(read)? > 0))
     }
-    /// Gives the thread its buffer back; what is still in it is copied out.
-    fn give_back(&mut self, room: &Room) {
+    /// Lets go of the shared buffer; what is still in it is copied out.
+    fn let_go(&mut self, room: &Room) {
         if std::mem::take(&mut self.borrowed) {
             let rest = BytesMut::from(&*self.buffer);
             room.put(std::mem::replace(&mut self.buffer, rest));
@@ -295,21 +295,20 @@ impl Sending<'_> {
 }
 
 impl Reply {
-    /// The next bytes of the body; `None` at its end, where the connection serves the next request. `told` may look at them where
-    /// they lie, and take them so; what it leaves is copied out of the buffer, so that nothing kept holds more than itself.
-    pub async fn next(&mut self, mut told: impl FnMut(&[u8]) -> bool) -> Option<Result<Bytes, Failure>> {
+    /// What `told` makes of the next bytes of the body, which it sees where they lie; `None` at the body's end, where the connection
+    /// serves the next request.
+    pub async fn next<T>(&mut self, told: impl FnOnce(&[u8]) -> T) -> Option<Result<T, Failure>> {
         loop {
             let line = self.line.as_mut()?;
             match self.framing.next(&mut line.buffer) {
                 Ok(Step::Data(n)) => {
-                    let frame = &line.buffer[..n];
-                    let left = if told(frame) { Bytes::new() } else { Bytes::copy_from_slice(frame) };
+                    let made = told(&line.buffer[..n]);
                     line.buffer.advance(n);
-                    return Some(Ok(left));
+                    return Some(Ok(made));
                 }
                 Ok(Step::End(trailers)) => {
                     self.trailers = trailers;
-                    line.give_back(&self.lines.room);
+                    line.let_go(&self.lines.room);
                     let line = self.line.take().filter(|line| self.keep && line.buffer.is_empty());
                     line.into_iter().for_each(|line| self.lines.give_back(line, self.epoch));
                     return None;
@@ -339,7 +338,7 @@ impl Reply {
             }
         }
     }
-    fn cut(&mut self, failure: Failure) -> Option<Result<Bytes, Failure>> {
+    fn cut<T>(&mut self, failure: Failure) -> Option<Result<T, Failure>> {
         self.line = None;
         Some(Err(failure))
     }
