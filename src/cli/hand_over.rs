@@ -6,7 +6,7 @@
 //! `yours mirroring on|off` (old, which takes no connection from then on). Whoever says anything else, or nothing for ten seconds, has
 //! given up, and the old process goes on as if nobody had asked.
 
-use crate::store::{HAND_OVER, StoreHandle};
+use crate::store::{self, HAND_OVER, StoreHandle};
 use anyhow::Context as _;
 use parking_lot::Mutex;
 use rustix::net::{
@@ -21,7 +21,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 const HELLO: &str = "paritee hand-over 1";
@@ -34,7 +34,7 @@ const WORD: usize = 128;
 const AT_ONCE: usize = 128;
 /// Sockets for clients at most: as many as there may be threads.
 const SOCKETS: usize = 1_024;
-/// Between two looks whether the store is open.
+/// Between two looks whether the store is open, or whether somebody who has it can be asked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a tee has to give.
@@ -65,16 +65,23 @@ impl Successor {
 pub(super) struct Before(UnixStream);
 
 impl Before {
-    /// Asks the tee that has the store in this directory; `None` where none does.
+    /// Asks the tee that has the store in this directory; `None` where none does. Somebody who has the store and cannot be
+    /// asked is waited for: a tee that has only just opened it, or one that is about to end.
     pub(super) fn ask(dir: &Path) -> anyhow::Result<Option<(Before, Sockets)>> {
-        let stream = match near(dir).and_then(|(_folder, path)| UnixStream::connect(path)) {
-            Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-                return Ok(None);
+        let deadline = Instant::now() + PATIENCE;
+        let stream = loop {
+            match near(dir).and_then(|(_folder, path)| UnixStream::connect(path)) {
+                Ok(stream) => break stream,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                    if !store::is_held(dir) || Instant::now() >= deadline {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot ask for {}", dir.join(HAND_OVER).display()));
+                }
             }
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot ask for {}", dir.join(HAND_OVER).display()));
-            }
+            std::thread::sleep(LOOK_EVERY);
         };
         let sockets = talk(&stream, || receive(&stream)).context("the tee before did not pass its sockets")?;
         Ok(Some((Before(stream), sockets)))
@@ -299,6 +306,29 @@ mod tests {
             drop(new);
             assert!(give(&old, &given).is_err(), "{said}");
         }
+    }
+
+    /// A second process was started right after the first had opened its store: it asked before there was anybody to ask, and
+    /// ended because of the lock.
+    #[test]
+    fn whoever_has_only_just_opened_the_store_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = File::create(dir.path().join("db")).unwrap();
+        rustix::fs::flock(&db, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| Before::ask(dir.path()).unwrap().map(|(_, sockets)| sockets.live.len()));
+            std::thread::sleep(LOOK_EVERY * 3);
+            assert!(!asking.is_finished(), "the store is held, and nobody can be asked yet");
+            let (stream, _) = bind(dir.path()).unwrap().accept().unwrap();
+            let _ = talk(&stream, || give(&stream, &sockets(3, false)));
+            assert_eq!(asking.join().unwrap(), Some(3));
+        });
+        std::fs::remove_file(dir.path().join(HAND_OVER)).unwrap();
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| Before::ask(dir.path()).unwrap().is_none());
+            drop(db);
+            assert!(asking.join().unwrap(), "it has ended meanwhile");
+        });
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use crate::exchange::ExchangeId;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use std::io::Write as _;
+use smallvec::SmallVec;
 
 /// Primary leg: one line for each tee on the way.
 pub(super) const HOP: HeaderName = HeaderName::from_static("x-paritee-hop");
@@ -69,8 +69,9 @@ impl Markers {
         let mac = self.exchange_mac(id, expiry_s, method, path);
         let mut line = Vec::with_capacity(MARKER_BYTES);
         put_hex(&mut line, &id.0.to_be_bytes());
-        // Writing into a growing buffer cannot fail.
-        let _ = write!(line, ".{expiry_s}.");
+        line.push(b'.');
+        line.extend_from_slice(itoa::Buffer::new().format(expiry_s).as_bytes());
+        line.push(b'.');
         put_hex(&mut line, mac.as_bytes());
         // Digits and dots are a valid value; the fallback, which marks nothing, keeps this total.
         HeaderValue::from_maybe_shared(Bytes::from(line)).unwrap_or_else(|_| HeaderValue::from_static("-"))
@@ -121,7 +122,7 @@ impl Markers {
     }
     fn exchange_mac(&self, id: ExchangeId, expiry_s: u64, method: &Method, path: &str) -> blake3::Hash {
         // In one piece: each part that is added by itself costs as much as hashing a short target.
-        let mut text = Vec::with_capacity(64 + path.len());
+        let mut text = SmallVec::<[u8; 256]>::new();
         text.extend_from_slice(b"exchange\0");
         text.extend_from_slice(&id.0.to_be_bytes());
         text.extend_from_slice(&expiry_s.to_be_bytes());

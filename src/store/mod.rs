@@ -22,6 +22,7 @@ mod writer;
 mod tests;
 
 pub use handle::StoreHandle;
+pub use open::is_held;
 pub use read::AtRest;
 
 use crate::evidence::{Builds, Ledger, MarkCounts, Ownership, SignatureFacts, Suppression};

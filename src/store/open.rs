@@ -101,12 +101,17 @@ fn make_private(dir: &Path) {
     }
 }
 
+/// True while some process has the store in this directory open.
+pub fn is_held(dir: &Path) -> bool {
+    fs::File::open(dir.join("db"))
+        .is_ok_and(|db| rustix::fs::flock(&db, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err())
+}
+
 /// Waits a moment until nobody holds sled's lock; true when it is free.
 pub(super) fn wait_for_lock(dir: &Path) -> bool {
     let started = Instant::now();
     loop {
-        let Ok(file) = fs::File::open(dir.join("db")) else { return true };
-        if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if !is_held(dir) {
             return true;
         }
         if started.elapsed() > LOCK_PATIENCE {
@@ -132,16 +137,24 @@ fn drop_half_snapshots(dir: &Path) {
 
 /// Opens sled in a directory that exists.
 pub(super) fn disk(dir: &Path, cache_bytes: u64) -> Result<Disk, StoreError> {
-    if !wait_for_lock(dir) {
-        return Err(StoreError::Locked(dir.to_path_buf()));
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        if !wait_for_lock(dir) {
+            return Err(StoreError::Locked(dir.to_path_buf()));
+        }
+        drop_half_snapshots(dir);
+        let opened = guarded(dir, || {
+            let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
+            let db = config.open().map_err(|e| translate(dir, e))?;
+            make_private(dir);
+            Disk::new(db, dir)
+        });
+        match opened {
+            // Somebody else looked just then whether it is free, which takes the lock for a moment.
+            Err(StoreError::Locked(_)) if Instant::now() < deadline => {}
+            opened => return opened,
+        }
     }
-    drop_half_snapshots(dir);
-    guarded(dir, || {
-        let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
-        let db = config.open().map_err(|e| translate(dir, e))?;
-        make_private(dir);
-        Disk::new(db, dir)
-    })
 }
 
 /// What the store says of itself; `None` when nothing was ever written.

@@ -154,16 +154,18 @@ pub fn wants_websocket(method: &Method, headers: &HeaderMap) -> bool {
         && named()
 }
 
-/// A copy of a head in one allocation, since each value is else a slice that keeps a whole read buffer alive.
+/// A copy of a head whose values lie in one allocation, since each is else a slice that keeps a whole read buffer alive.
 pub fn compact(headers: &HeaderMap) -> HeaderMap {
     let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
     headers.values().for_each(|value| all.extend_from_slice(value.as_bytes()));
     let mut all = all.freeze();
-    let mut copy = HeaderMap::with_capacity(headers.keys_len());
-    for (name, value) in headers {
-        let part = all.split_to(value.len());
-        if let Ok(value) = HeaderValue::from_maybe_shared(part) {
-            copy.append(name, value);
+    // The table is copied as it is: to build it anew would be to hash every name once more.
+    let mut copy = headers.clone();
+    for value in copy.values_mut() {
+        let (own, is_sensitive) = (all.split_to(value.len()), value.is_sensitive());
+        if let Ok(own) = HeaderValue::from_maybe_shared(own) {
+            *value = own;
+            value.set_sensitive(is_sensitive);
         }
     }
     copy

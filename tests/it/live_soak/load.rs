@@ -21,8 +21,10 @@ pub(super) struct Load {
     pub(super) failed: AtomicU64,
     /// The first of what went wrong.
     pub(super) errors: Mutex<Vec<String>>,
-    /// The longest wait for an answer, in microseconds.
+    /// The longest wait for an answer, in microseconds …
     pub(super) slowest_us: AtomicU64,
+    /// … and what was waited for, and when.
+    pub(super) slowest: Mutex<String>,
 }
 
 /// How much, and how long.
@@ -63,7 +65,10 @@ impl Load {
                 None => ask(&mut client, n, &plan).map(|()| {
                     self.answered.fetch_add(1, SeqCst);
                     self.bytes.fetch_add((plan.answer + plan.upload) as u64, SeqCst);
-                    self.slowest_us.fetch_max(asked.elapsed().as_micros() as u64, SeqCst);
+                    let waited_us = asked.elapsed().as_micros() as u64;
+                    if self.slowest_us.fetch_max(waited_us, SeqCst) < waited_us {
+                        *self.slowest.lock().unwrap() = format!("{n}, asked after {:?}: {plan:?}", asked - start);
+                    }
                 }),
             };
             let failed = outcome.is_err();

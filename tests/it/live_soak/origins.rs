@@ -12,12 +12,23 @@ use std::time::Duration;
 /// How long a slow answer pauses, twice.
 const PAUSE: Duration = Duration::from_millis(15);
 
+/// A listener's filter (classic BPF over the TCP header): what opens a connection is dropped (SYN without ACK in the flags, byte
+/// 13). Nothing else is: a filter of everything dropped the last word of a connection that its client had for open already,
+/// and the request behind it came to nobody.
+const NOBODY_ANEW: [socket2::SockFilter; 5] = [
+    socket2::SockFilter::new(0x30, 0, 0, 13),
+    socket2::SockFilter::new(0x54, 0, 0, 0x12),
+    socket2::SockFilter::new(0x15, 0, 1, 0x02),
+    socket2::SockFilter::new(0x06, 0, 0, 0),
+    socket2::SockFilter::new(0x06, 0, 0, u32::MAX),
+];
+
 /// What the candidate does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Mood {
     Well,
-    /// Nobody listens; what was connected is answered once more, and closed.
+    /// Nobody listens; what was connected is answered once more, told so, and closed.
     Closed,
     HangBeforeHead,
     HangInBody,
@@ -178,8 +189,7 @@ impl Origin {
             let closing = Mood::known(gate.load(SeqCst)) == Mood::Closed;
             if closing {
                 // From here on nobody else gets in: who is in is served, so that no request is lost that counts as sent.
-                let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
-                socket2::SockRef::from(&listener).attach_filter(&[nothing]).unwrap();
+                socket2::SockRef::from(&listener).attach_filter(&NOBODY_ANEW).unwrap();
                 thread::sleep(Duration::from_millis(1));
                 listener.set_nonblocking(true).unwrap();
             }
@@ -290,6 +300,8 @@ fn speak(stream: &mut TcpStream, n: usize, plan: &Plan, mood: Mood, is_candidate
             return stream.write_all(body).map(|()| true);
         }
         Mood::Surplus => bytes.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        // Said, so that no request crosses the end: a write that does is lost, and nobody has counted it.
+        Mood::Closed => drop(bytes.splice(head_ends - 2..head_ends - 2, *b"Connection: close\r\n")),
         _ if plan.slow && !is_candidate => {
             thread::sleep(PAUSE);
             let half = head_ends + (bytes.len() - head_ends) / 2;
@@ -301,5 +313,6 @@ fn speak(stream: &mut TcpStream, n: usize, plan: &Plan, mood: Mood, is_candidate
         _ => {}
     }
     stream.write_all(&bytes)?;
-    Ok(mood == Mood::Well)
+    // Whoever sends on behind a surplus is heard: that it came counts.
+    Ok(mood != Mood::Closed)
 }

@@ -82,8 +82,11 @@ impl Tee {
             stderr.lines().map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line))
         });
         let line = until("the line that says where the tee listens", || {
+            let ended = child.try_wait().unwrap();
             let lines = lines.lock().unwrap();
-            lines.iter().find(|line| line.contains("listening on ")).cloned()
+            let line = lines.iter().find(|line| line.contains("listening on ")).cloned();
+            assert!(line.is_some() || ended.is_none(), "it ended with {ended:?} instead: {lines:#?}");
+            line
         });
         let after = |mark: &str| {
             let rest = &line[line.find(mark).expect(mark) + mark.len()..];

@@ -140,5 +140,21 @@ impl Drop for Browser {
         // Its processes write to the folder until the last has ended, and with it what they say.
         let deadline = Instant::now() + STOP;
         while self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+        // Killed is not gone: on a busy machine one that had closed everything was still there.
+        while Instant::now() < deadline && !alive(self.child.id()).is_empty() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
+}
+
+/// Processes of a group that still run, by Linux's own account; the dead wait there for whoever collects them.
+fn alive(group: u32) -> Vec<String> {
+    let stats = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let running = |stat: &String| {
+        // the name in brackets may hold anything
+        let rest: Vec<_> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        rest.get(2) == Some(&group.to_string().as_str()) && rest.first() != Some(&"Z")
+    };
+    stats.filter(running).collect()
 }

@@ -1,6 +1,6 @@
 //! What a test may rely on: complaints are heard, requests counted, waits end with a reason, and nothing stays behind.
 
-use super::{Browser, available};
+use super::{Browser, alive, available};
 use crate::support::origin::{Next, Origin};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,18 +92,6 @@ fn what_does_not_come_is_told_with_what_the_page_shows() {
     assert!(words.contains("something to click at #under"), "{words}");
     let words = refused(&mut || _ = page.evaluate("nothing.at.all"));
     assert!(words.contains("ReferenceError"), "{words}");
-}
-
-/// Processes of a group that still run, by Linux's own account; the dead wait there for whoever collects them.
-fn alive(group: u32) -> Vec<String> {
-    let stats = std::fs::read_dir("/proc").unwrap().flatten();
-    let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-    let running = |stat: &String| {
-        // the name in brackets may hold anything
-        let rest: Vec<_> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        rest.get(2) == Some(&group.to_string().as_str()) && rest.first() != Some(&"Z")
-    };
-    stats.filter(running).collect()
 }
 
 #[test]
