@@ -12,8 +12,8 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body, capped.
     pub body: Body,
-    /// Trailer fields, where the side sent any.
-    pub trailers: Option<HeaderMap>,
+    /// Trailer fields, where the side sent any: hardly ever, so they take no room in every answer.
+    pub trailers: Option<Box<HeaderMap>>,
 }
 
 /// How a side failed to give a whole answer.
@@ -60,7 +60,6 @@ pub struct Failure {
 
 /// What became of asking one side.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "it stays in one place; a box would be an allocation for every exchange")]
 pub enum Outcome {
     /// A whole answer.
     Answered(Response),

@@ -143,11 +143,8 @@ impl Leg {
         (likely, charge): (Option<&Chunks>, impl FnMut(usize) -> bool),
     ) -> Result<Answer, NoRoom> {
         let start = Instant::now();
-        let capture = Capture::new(self.max_body, shared.digest_seed());
-        let capture = match likely {
-            Some(likely) => capture.likely(likely),
-            None => capture,
-        };
+        let mut capture = Capture::new(self.max_body, shared.digest_seed());
+        likely.into_iter().for_each(|likely| capture.expect(likely));
         let whole = start + patience * WHOLE;
         let outcome = match &self.lines {
             Some(lines) => {
@@ -159,7 +156,7 @@ impl Leg {
                 let question = Question { method, target: &target, headers, added, body, says_length, safe };
                 match lines.ask(question, patience).await {
                     Err(failure) => Outcome::Failed(failure),
-                    Ok(reply) => read(capture, charge, reply, patience, whole).await?,
+                    Ok(mut reply) => read(&mut capture, charge, &mut reply, patience, whole).await?,
                 }
             }
             None => match self.send(|| self.request(asked, head().into_map()), patience, is_repeatable(asked)).await {
@@ -263,11 +260,11 @@ fn stood_still(status: StatusCode, patience: Duration) -> Failure {
     Failure { kind: FailureKind::Timeout, status: Some(status), message }
 }
 
-/// The answer behind its head, on a connection of its own.
+/// The answer behind its head, on a connection of its own. What is large is lent: what an async function is given is moved twice.
 async fn read(
-    mut capture: Capture,
+    capture: &mut Capture,
     mut charge: impl FnMut(usize) -> bool,
-    mut reply: Reply,
+    reply: &mut Reply,
     patience: Duration,
     whole: Instant,
 ) -> Result<Outcome, NoRoom> {
@@ -285,7 +282,7 @@ async fn read(
             Ok(Some(Ok(_))) => {}
         }
     }
-    let (headers, trailers) = (reply.headers, reply.trailers);
+    let (headers, trailers) = (std::mem::take(&mut reply.headers), reply.trailers.take());
     Ok(Outcome::Answered(Response { status, headers, body: capture.finish_for_now(), trailers }))
 }
 
@@ -304,7 +301,7 @@ async fn body(
         return failed(switched());
     }
     let headers = if for_now { parts.headers } else { compact(&parts.headers) };
-    let mut trailers: Option<HeaderMap> = None;
+    let mut trailers = None;
     while !body.is_end_stream() {
         let next = deadline::by(|| whole.min(Instant::now() + patience), body.frame()).await;
         let frame = match next {
@@ -319,7 +316,7 @@ async fn body(
         match frame.into_data() {
             Ok(data) if !charge(capture.push(&data)) => return Err(NoRoom),
             Ok(_) => {}
-            Err(frame) => trailers = frame.into_trailers().ok(),
+            Err(frame) => trailers = frame.into_trailers().ok().map(Box::new),
         }
     }
     lease.give_back();

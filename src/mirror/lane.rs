@@ -15,7 +15,7 @@ use super::turned::TurnedAway;
 use crate::config::{Config, RouteIndex};
 use crate::evidence::{NotJudged, NotMirrored};
 use crate::exchange::{Answer, Client, FailureKind, Request, Route};
-use crate::upstream::{Hop, Reach};
+use crate::upstream::{Capture, Hop, Reach};
 use http::{HeaderMap, Method};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -39,8 +39,10 @@ pub struct Job {
     pub hop: Hop,
     /// The declared route, where there is one.
     pub route: Option<RouteIndex>,
-    /// What the monolith answered.
+    /// What the monolith answered: its head as soon as it is there, and a failure until then.
     pub primary: Answer,
+    /// The copy of its body while it passes.
+    pub capture: Capture,
     /// From the request's head to that of the primary's answer, microseconds; `None` where there was none, and no time-out.
     pub to_head_us: Option<u32>,
     /// Whether the client saw the end.

@@ -2,34 +2,30 @@
 
 use super::upload::UploadState;
 use crate::evidence::NotJudged;
-use crate::exchange::{Answer, Client, Failure, FailureKind, Outcome, Request, Response};
+use crate::exchange::{Answer, Body as Captured, Client, Failure, FailureKind, Outcome, Request, Response};
 use crate::mirror::{Job, Lane, Ticket};
-use crate::upstream::{Capture, compact};
+use crate::upstream::compact;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::rc::Rc;
 use tokio::time::Instant;
 
-/// An admitted exchange under way. Dropped before its end, the client has left.
+/// An admitted exchange under way. Dropped before its end, the client has left. It is moved with its answer again and again:
+/// what is large lies in the job.
 pub(super) struct Pending {
     lane: Rc<Lane>,
     /// Taken at the end.
     job: Option<Box<Job>>,
     started: Instant,
     upload: Option<Rc<UploadState>>,
-    head: Option<(StatusCode, HeaderMap)>,
     /// Noted where the answer has a body; without one its head is its end.
     head_at: Option<Instant>,
-    capture: Option<Capture>,
-    trailers: Option<HeaderMap>,
 }
 
 impl Pending {
     /// The request's head is complete and the exchange admitted.
     pub(super) fn new(lane: Rc<Lane>, job: Box<Job>, upload: Option<Rc<UploadState>>) -> Pending {
-        let capture = Some(Capture::new(lane.config().mirror.max_body, lane.digest_seed()));
-        let started = Instant::now();
-        Pending { lane, job: Some(job), started, upload, head: None, head_at: None, capture, trailers: None }
+        Pending { lane, job: Some(job), started: Instant::now(), upload, head_at: None }
     }
     /// What was asked, as it came.
     pub(super) fn request(&self) -> Option<&Request> {
@@ -41,7 +37,11 @@ impl Pending {
     }
     /// The head of the answer, before hop-by-hop fields are removed.
     pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.head = Some((status, compact(headers)));
+        if let Some(job) = &mut self.job {
+            let headers = compact(headers);
+            job.primary.outcome =
+                Outcome::Answered(Response { status, headers, body: Captured::empty(), trailers: None });
+        }
     }
     /// The answer has a body, and its head came at this time.
     pub(super) fn head_at(&mut self, now: Instant) {
@@ -49,38 +49,47 @@ impl Pending {
     }
     /// A frame of the answer's body on its way to the client.
     pub(super) fn frame(&mut self, data: &Bytes) {
-        let (Some(job), Some(capture)) = (&mut self.job, &mut self.capture) else {
+        let Some(job) = &mut self.job else {
             return;
         };
-        if !job.permit.charge(capture.push(data)) {
+        if !job.permit.charge(job.capture.push(data)) {
             self.give_up(NotJudged::Bytes);
         }
     }
     /// The answer's trailers.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
-        self.trailers = Some(trailers.clone());
+        if let Some(Outcome::Answered(response)) = self.job.as_mut().map(|job| &mut job.primary.outcome) {
+            response.trailers = Some(Box::new(trailers.clone()));
+        }
     }
     /// The client has been given the last frame.
     pub(super) fn whole(mut self) {
-        let (Some((status, headers)), Some(capture)) = (self.head.take(), self.capture.take()) else {
+        let Some(job) = &mut self.job else {
             return;
         };
-        let trailers = self.trailers.take();
-        let outcome = Outcome::Answered(Response { status, headers, body: capture.finish(), trailers });
-        self.end(outcome, Client::Served);
+        // Without a head there is no end: dropped, it says that the client left.
+        if let Outcome::Answered(response) = &mut job.primary.outcome {
+            response.body = job.capture.finish();
+            self.end(Client::Served);
+        }
     }
     /// The primary failed, before or after its head.
     pub(super) fn failed(mut self, failure: Failure) {
-        self.end(Outcome::Failed(failure), Client::Served);
+        self.fail(failure, Client::Served);
     }
     /// It will not be judged; the copy goes, the live stream stays.
     pub(super) fn give_up(&mut self, reason: NotJudged) {
-        self.capture = None;
         if self.job.take().is_some() {
             self.lane.give_up(reason);
         }
     }
-    fn end(&mut self, outcome: Outcome, client: Client) {
+    fn fail(&mut self, failure: Failure, client: Client) {
+        if let Some(job) = &mut self.job {
+            job.primary.outcome = Outcome::Failed(failure);
+            self.end(client);
+        }
+    }
+    fn end(&mut self, client: Client) {
         let Some(mut job) = self.job.take() else {
             return;
         };
@@ -91,13 +100,13 @@ impl Pending {
             }
         }
         let elapsed = self.started.elapsed();
-        let to_head = match (self.head_at, &outcome) {
+        let to_head = match (self.head_at, &job.primary.outcome) {
             (Some(at), _) => Some(at.duration_since(self.started)),
             (None, Outcome::Answered(_)) => Some(elapsed),
             (None, Outcome::Failed(failure)) => (failure.kind == FailureKind::Timeout).then_some(elapsed),
         };
         job.to_head_us = to_head.map(|time| u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
-        job.primary = Answer { outcome, elapsed_us: elapsed.as_micros() as u64 };
+        job.primary.elapsed_us = elapsed.as_micros() as u64;
         job.client = client;
         self.lane.hand_over(job);
     }
@@ -105,15 +114,14 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if self.job.is_none() {
+        let Some(job) = &self.job else {
             return;
-        }
+        };
         if self.lane.is_draining() {
             return self.give_up(NotJudged::Shutdown);
         }
-        let status = self.head.take().map(|(status, _)| status);
-        let message = "the client left before the end".to_owned();
-        self.end(Outcome::Failed(Failure { kind: FailureKind::Reset, status, message }), Client::Left);
+        let (status, message) = (job.primary.outcome.status(), "the client left before the end".to_owned());
+        self.fail(Failure { kind: FailureKind::Reset, status, message }, Client::Left);
     }
 }
 

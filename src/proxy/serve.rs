@@ -195,6 +195,7 @@ fn begin(
         hop: hop.clone(),
         route,
         primary: no_answer_yet(),
+        capture: Capture::new(lane.config().mirror.max_body, lane.digest_seed()),
         to_head_us: None,
         client: Client::Served,
         permit,

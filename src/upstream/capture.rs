@@ -63,14 +63,12 @@ impl Capture {
     pub fn new(cap: usize, seed: u64) -> Capture {
         Capture { kept: Chunks::new(), cap, length: 0, seed, digest: None, same: None }
     }
-    /// The same, of a body that is likely to be this one: as long as it is, nothing is held. Frames are compared while they
+    /// What comes is likely to be this body: as long as it is, nothing is held. Frames are compared while they
     /// are in the cache, and the connection's read buffer is free for the next.
-    #[must_use]
-    pub fn likely(mut self, other: &Chunks) -> Capture {
+    pub fn expect(&mut self, other: &Chunks) {
         if other.len() <= self.cap && !other.is_empty() {
             self.same = Some(Same { other: other.clone(), parts: 0, bytes: 0 });
         }
-        self
     }
     /// Adds a frame, which is shared; says how many more bytes are held because of it.
     pub fn push(&mut self, frame: &Bytes) -> usize {
@@ -112,22 +110,23 @@ impl Capture {
     pub fn is_truncated(&self) -> bool {
         self.digest.is_some()
     }
-    /// The body, at its end.
-    pub fn finish(mut self) -> Body {
+    /// The body, at its end; it is taken out of here.
+    pub fn finish(&mut self) -> Body {
         // What is another body's already holds no read buffer.
         if self.same.is_none() {
             self.kept.detach(DETACH_UP_TO);
         }
         self.finish_for_now()
     }
-    /// The body, at its end, for whoever lets go of it before the connection is read again.
-    pub fn finish_for_now(self) -> Body {
-        if let Some(same) = self.same {
+    /// The same for whoever lets go of it before the connection is read again.
+    pub fn finish_for_now(&mut self) -> Body {
+        if let Some(same) = self.same.take() {
             return Body::Complete(if same.is_whole() { same.other } else { same.start() });
         }
-        match self.digest {
-            None => Body::Complete(self.kept),
-            Some(digest) => Body::Truncated { kept: self.kept, length: self.length, digest: digest.digest128() },
+        let kept = std::mem::take(&mut self.kept);
+        match self.digest.take() {
+            None => Body::Complete(kept),
+            Some(digest) => Body::Truncated { kept, length: self.length, digest: digest.digest128() },
         }
     }
 }
@@ -171,7 +170,8 @@ mod tests {
         [0..300, 300..301, 301..1_000].into_iter().for_each(|part| likely.push(Bytes::copy_from_slice(&other[part])));
         let all = |body: &Body| body.kept().contiguous().into_owned();
         let captured = |text: &[u8], step: usize, cap: usize| {
-            let mut capture = Capture::new(cap, 7).likely(&likely);
+            let mut capture = Capture::new(cap, 7);
+            capture.expect(&likely);
             let held: usize = text.chunks(step).map(|part| capture.push(&Bytes::copy_from_slice(part))).sum();
             (capture.finish(), held)
         };

@@ -11,8 +11,11 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::time::{Instant, timeout_at};
 
 /// How often a request of which not one byte was sent may look for another connection.
@@ -55,10 +58,23 @@ enum Way<B: Body + 'static> {
 /// What sending comes to; the request comes back with the error where not one byte of it was written.
 pub type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
 
-/// Either of two futures.
-enum Either<A, B> {
-    One(A),
-    Many(B),
+pin_project! {
+    /// Either of two futures, awaited where it lies: a request is in it until it is sent, and would be moved along.
+    #[project = EitherHere]
+    enum Either<A, B> {
+        One { #[pin] sending: A },
+        Many { sending: Pin<Box<B>> },
+    }
+}
+
+impl<A: Future, B: Future<Output = A::Output>> Future for Either<A, B> {
+    type Output = A::Output;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A::Output> {
+        match self.project() {
+            EitherHere::One { sending } => sending.poll(cx),
+            EitherHere::Many { sending } => sending.as_mut().poll(cx),
+        }
+    }
 }
 
 impl<B> Pool<B>
@@ -196,21 +212,15 @@ where
 {
     /// Sends a request whose target is a path; it gets the head that the protocol demands.
     pub fn send(&mut self, mut request: Request<B>) -> impl Future<Output = Sent<B>> + use<B> {
-        let sending = match &mut self.way {
+        match &mut self.way {
             Way::One { sender, .. } => {
                 to_http1(&mut request);
-                Either::One(sender.try_send_request(request))
+                Either::One { sending: sender.try_send_request(request) }
             }
             Way::Many(stream) => {
                 to_http2(&mut request, self.pool.reach.scheme());
                 // Boxed, since its state is large and every request would carry room for it.
-                Either::Many(Box::pin(stream.send(request)))
-            }
-        };
-        async move {
-            match sending {
-                Either::One(sending) => sending.await,
-                Either::Many(sending) => sending.await,
+                Either::Many { sending: Box::pin(stream.send(request)) }
             }
         }
     }

@@ -93,7 +93,7 @@ pub struct Reply {
     /// All fields.
     pub headers: HeaderMap,
     /// The trailers, at the end.
-    pub trailers: Option<HeaderMap>,
+    pub trailers: Option<Box<HeaderMap>>,
     lines: Rc<Lines>,
     line: Option<Box<Line>>,
     epoch: u64,
@@ -307,7 +307,7 @@ impl Reply {
                     return Some(Ok(made));
                 }
                 Ok(Step::End(trailers)) => {
-                    self.trailers = trailers;
+                    self.trailers = trailers.map(Box::new);
                     line.let_go(&self.lines.room);
                     let line = self.line.take().filter(|line| self.keep && line.buffer.is_empty());
                     line.into_iter().for_each(|line| self.lines.give_back(line, self.epoch));
