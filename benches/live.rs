@@ -1,14 +1,20 @@
 //! The live path's absolute figures, each with its bound: what a stalling judge does to clients, what becomes of every mirror,
-//! memory idle and with a candidate that hangs, and streams that must not be held back.
+//! memory idle and with a candidate that hangs, streams that must not be held back, and what each of a candidate's
+//! faults does to clients.
 //!
 //! `cargo bench --bench live` prints a table and fails where a bound is broken. Words after `--` choose rows by name. Clients
 //! and sides are processes of their own; for memory and streams so is the tee, as a release build.
 
 mod children;
+mod faults;
+/// The same faults that the tests know.
+#[allow(dead_code, clippy::unwrap_used, reason = "the tests use all of it")]
+#[path = "../tests/it/support/origin.rs"]
+mod origin;
 mod program;
 mod streams;
 
-use children::{Load, Loading, Origin};
+use children::{Load, Loading, Mood, Origin};
 use paritee::config::{self, Flags};
 use paritee::evidence::{Counts, Ledger, NotJudged, NotMirrored};
 use paritee::mirror::Control;
@@ -162,9 +168,11 @@ fn stalling(stalls: Arc<AtomicU8>) -> mirror::Judge {
 
 fn stalls(tee: &Tee) -> Vec<Line> {
     tee.under_load(Stalls::None, 2);
-    let (mut rounds, mut disturbed) = (Vec::new(), 0);
+    let (mut rounds, mut disturbed, mut errors) = (Vec::new(), 0, 0);
     while rounds.len() < ROUNDS && rounds.len() + disturbed < ROUNDS_AT_MOST {
         let round = [Stalls::None, Stalls::Asleep, Stalls::Busy].map(|stalls| tee.under_load(stalls, ROUND_S));
+        // A busy machine excuses no error.
+        errors += round.iter().map(|load| load.errors).sum::<u64>();
         match round[0].p99 <= P99_US {
             true => rounds.push(round),
             false => disturbed += 1,
@@ -185,7 +193,6 @@ fn stalls(tee: &Tee) -> Vec<Line> {
         lines.push(at_most(&format!("stalls: {how}, live p99"), p99, P99_US / 1e3, " ms", "2 ms"));
         lines.push(at_most(&format!("stalls: {how}, p50 against none"), more, 1.2, "x", "1.2x"));
     }
-    let errors: u64 = rounds.iter().flatten().map(|load| load.errors).sum();
     lines.push(told("stalls: errors of clients", errors.to_string(), "0", errors == 0));
     lines
 }
@@ -243,14 +250,14 @@ fn reach(tee: &mut Tee) -> Vec<Line> {
 /// Memory of a tee that has nothing to do, and of one whose candidate hangs; how soon it mirrors again.
 fn memory(bytes: u64) -> Vec<Line> {
     let (primary, mut candidate) = (Origin::start(), Origin::start());
-    candidate.hang(true);
+    candidate.is(Mood::Hanging);
     let tee = Program::start(&primary.url(), &candidate.url(), "");
     std::thread::sleep(Duration::from_secs(2));
     let idle = tee.resident_kib();
     tee.forget_peak();
     let load = Loading::start(tee.address, 1_000, 10, bytes).ended();
     let peak = tee.peak_kib();
-    candidate.hang(false);
+    candidate.is(Mood::Well);
     let (healed, before) = (Instant::now(), candidate.counts().1);
     // Ended with this function; it may be needed for all of the time.
     let _few = Loading::start(tee.address, 100, 15, bytes);
@@ -282,6 +289,7 @@ fn groups() -> Vec<(&'static str, Take)> {
         ("memory, 1 KiB answers", Box::new(|| memory(1 << 10))),
         ("memory, 16 KiB answers", Box::new(|| memory(16 << 10))),
         ("streams", Box::new(streams::lines)),
+        ("faults", Box::new(faults::lines)),
     ]
 }
 

@@ -1,18 +1,22 @@
 //! Processes of their own beside the tee that is measured, run from the bench's own program: origins that answer or stay
 //! silent, and a load generator that keeps its pace whatever comes back. Each ends with its input or by its own time.
 
+use crate::origin::{Fault, fail};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU64;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// So many requests may be under way at once; one that is due while all are waits, and its wait counts.
 const CLIENTS: u64 = 32;
 /// Whoever is asked answers within this, or the request is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// While it is flapping a side is well and resets by turns, each for so long.
+const FLAP: u128 = 150;
 
 /// Runs what these arguments name, where they name a child.
 pub(crate) fn run(arguments: &[String]) -> bool {
@@ -53,9 +57,9 @@ impl Origin {
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
-    /// From now on requests are read and not answered, or answered.
-    pub(crate) fn hang(&mut self, on: bool) {
-        self.ask(if on { "hang" } else { "answer" });
+    /// How requests are answered from now on.
+    pub(crate) fn is(&mut self, mood: Mood) {
+        self.ask(&(mood as u8).to_string());
     }
     /// Requests that it has read since it started, and those of them that it has answered.
     pub(crate) fn counts(&mut self) -> (u64, u64) {
@@ -83,32 +87,109 @@ fn line(from: &mut impl BufRead) -> String {
     line.trim().to_owned()
 }
 
-#[derive(Default)]
+/// How a side answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Mood {
+    Well,
+    /// Requests are read and not answered.
+    Hanging,
+    Flapping,
+    /// Nobody listens.
+    Closed,
+    HangsInBody,
+    Trickles,
+    Resets,
+    Garbage,
+    EndlessHead,
+    EndlessBody,
+    SpeaksTls,
+}
+
+impl Mood {
+    pub(crate) const FAULTS: [Mood; 10] = [
+        Mood::Hanging,
+        Mood::Flapping,
+        Mood::Closed,
+        Mood::HangsInBody,
+        Mood::Trickles,
+        Mood::Resets,
+        Mood::Garbage,
+        Mood::EndlessHead,
+        Mood::EndlessBody,
+        Mood::SpeaksTls,
+    ];
+    fn known(number: u8) -> Mood {
+        Mood::FAULTS.into_iter().find(|mood| *mood as u8 == number).unwrap_or(Mood::Well)
+    }
+    /// What it does instead of answering; `None` where it answers or stays silent.
+    fn fault(self, up: Duration) -> Option<Fault> {
+        match self {
+            Mood::Flapping => (up.as_millis() / FLAP % 2 == 1).then_some(Fault::Reset),
+            Mood::Well | Mood::Hanging => None,
+            Mood::Closed => Some(Fault::Closed),
+            Mood::HangsInBody => Some(Fault::HangInBody),
+            Mood::Trickles => Some(Fault::Trickle),
+            Mood::Resets => Some(Fault::Reset),
+            Mood::Garbage => Some(Fault::Garbage),
+            Mood::EndlessHead => Some(Fault::EndlessHead),
+            Mood::EndlessBody => Some(Fault::EndlessBody),
+            Mood::SpeaksTls => Some(Fault::SpeaksTls),
+        }
+    }
+}
+
 struct Counted {
-    hanging: AtomicBool,
+    started: Instant,
+    mood: AtomicU8,
     read: AtomicU64,
     answered: AtomicU64,
 }
 
+impl Counted {
+    fn mood(&self) -> Mood {
+        Mood::known(self.mood.load(SeqCst))
+    }
+}
+
 fn origin() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    println!("{}", listener.local_addr().expect("its address"));
-    let counted: Arc<Counted> = Arc::default();
-    let all = counted.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let counted = all.clone();
-            std::thread::spawn(move || answer_all(stream, &counted));
-        }
-    });
+    let address = listener.local_addr().expect("its address");
+    println!("{address}");
+    let (mood, read, answered) = Default::default();
+    let counted = Arc::new(Counted { started: Instant::now(), mood, read, answered });
+    let mut listening = Some(listen(listener, counted.clone()));
     for told in std::io::stdin().lines().map_while(Result::ok) {
-        match told.as_str() {
-            "hang" => counted.hanging.store(true, SeqCst),
-            "answer" => counted.hanging.store(false, SeqCst),
-            _ => {}
+        if let Ok(mood) = told.parse() {
+            counted.mood.store(mood, SeqCst);
+        }
+        match (counted.mood(), listening.take()) {
+            (Mood::Closed, Some(thread)) => {
+                // It looks at its mood when somebody comes.
+                let _ = TcpStream::connect(address);
+                thread.join().expect("it stops listening");
+            }
+            (Mood::Closed, None) => {}
+            (_, Some(thread)) => listening = Some(thread),
+            (_, None) => {
+                listening = Some(listen(TcpListener::bind(address).expect("the same port"), counted.clone()));
+            }
         }
         println!("{} {}", counted.read.load(SeqCst), counted.answered.load(SeqCst));
     }
+}
+
+/// Until the mood is to be closed.
+fn listen(listener: TcpListener, counted: Arc<Counted>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if counted.mood() == Mood::Closed {
+                return;
+            }
+            let counted = counted.clone();
+            std::thread::spawn(move || answer_all(stream, &counted));
+        }
+    })
 }
 
 /// Ends with the connection.
@@ -119,8 +200,13 @@ fn answer_all(mut stream: TcpStream, counted: &Counted) -> Option<()> {
     loop {
         let head = head(&mut stream, &mut kept)?;
         counted.read.fetch_add(1, SeqCst);
-        if counted.hanging.load(SeqCst) {
+        let mood = counted.mood();
+        if mood == Mood::Hanging {
             continue;
+        }
+        if let Some(fault) = mood.fault(counted.started.elapsed()) {
+            fail(fault, &mut stream);
+            return None;
         }
         let bytes = number_after(&head, "bytes=").unwrap_or(2).max(2) as usize;
         if bytes != of {

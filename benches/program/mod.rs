@@ -62,6 +62,11 @@ impl Program {
     pub(crate) fn peak_kib(&self) -> u64 {
         self.memory("VmHWM:")
     }
+    /// How many it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}")).count()
+    }
     /// From now on the peak is what is resident now.
     pub(crate) fn forget_peak(&self) {
         let file = format!("/proc/{}/clear_refs", self.child.id());

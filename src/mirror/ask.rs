@@ -130,22 +130,23 @@ impl Leg {
             marks.into_iter().for_each(|(name, value)| head.add(name, value));
             head
         };
-        let likely = likely_body(primary);
-        let answer = self.answer(shared, (asked, head), patience, (likely, |bytes| permit.charge(bytes))).await;
+        let expected = Expected::of(primary);
+        let answer = self.answer(shared, (asked, head), patience, (expected, |bytes| permit.charge(bytes))).await;
         answer.map_err(|NoRoom| NotJudged::Bytes)
     }
-    /// Asks, with a head that may be made twice, and waits for the whole answer.
+    /// Asks, with a head that may be made twice, and waits for the whole answer; a body that can no longer be compared is left.
     pub(super) async fn answer<'a>(
         &self,
         shared: &Shared,
         (asked, head): (&Asked, impl Fn() -> CopyHead<'a>),
         patience: Duration,
-        (likely, charge): (Option<&Chunks>, impl FnMut(usize) -> bool),
+        (expected, charge): (Expected<'_>, impl FnMut(usize) -> bool),
     ) -> Result<Answer, NoRoom> {
         let start = Instant::now();
         let mut capture = Capture::new(self.max_body, shared.digest_seed());
-        likely.into_iter().for_each(|likely| capture.expect(likely));
-        let whole = start + patience * WHOLE;
+        expected.body.into_iter().for_each(|likely| capture.expect(likely));
+        let bytes = expected.length.max(self.max_body as u64);
+        let bounds = Bounds { patience, whole: start + patience * WHOLE, bytes };
         let outcome = match &self.lines {
             Some(lines) => {
                 let target = self.target(asked);
@@ -156,14 +157,12 @@ impl Leg {
                 let question = Question { method, target: &target, headers, added, body, says_length, safe };
                 match lines.ask(question, patience).await {
                     Err(failure) => Outcome::Failed(failure),
-                    Ok(mut reply) => read(&mut capture, charge, &mut reply, patience, whole).await?,
+                    Ok(mut reply) => read(&mut capture, charge, &mut reply, bounds).await?,
                 }
             }
             None => match self.send(|| self.request(asked, head().into_map()), patience, is_repeatable(asked)).await {
                 Err(failure) => Outcome::Failed(failure),
-                Ok((response, lease)) => {
-                    body((capture, self.for_now), charge, response, lease, patience, whole).await?
-                }
+                Ok((response, lease)) => body((capture, self.for_now), charge, response, lease, bounds).await?,
             },
         };
         Ok(Answer { outcome, elapsed_us: start.elapsed().as_micros() as u64 })
@@ -230,11 +229,43 @@ impl Leg {
     }
 }
 
-/// The body that another side's answer is likely to have: the primary's, where all of it is here.
-fn likely_body(primary: &Answer) -> Option<&Chunks> {
-    match &primary.outcome.response()?.body {
-        Captured::Complete(chunks) => Some(chunks),
-        Captured::Truncated { .. } => None,
+/// What an answer may take.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Without a byte.
+    patience: Duration,
+    /// In all.
+    whole: Instant,
+    /// Bytes of its body that can change what is said of it: over the cap it can only be the primary's, and is not once it is longer.
+    bytes: u64,
+}
+
+impl Bounds {
+    fn next(&self) -> Instant {
+        self.whole.min(Instant::now() + self.patience)
+    }
+}
+
+/// The primary's body, as far as it bears on that of another side.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Expected<'a> {
+    /// What it is likely to be, where all of it is here.
+    body: Option<&'a Chunks>,
+    length: u64,
+}
+
+impl<'a> Expected<'a> {
+    fn of(primary: &'a Answer) -> Expected<'a> {
+        let Some(response) = primary.outcome.response() else { return Expected::default() };
+        let body = match &response.body {
+            Captured::Complete(chunks) => Some(chunks),
+            Captured::Truncated { .. } => None,
+        };
+        Expected { body, length: response.body.length() }
+    }
+    /// A body of so many bytes, which is not held for this.
+    pub(super) fn long(length: u64) -> Expected<'a> {
+        Expected { body: None, length }
     }
 }
 
@@ -265,8 +296,7 @@ async fn read(
     capture: &mut Capture,
     mut charge: impl FnMut(usize) -> bool,
     reply: &mut Reply,
-    patience: Duration,
-    whole: Instant,
+    bounds: Bounds,
 ) -> Result<Outcome, NoRoom> {
     let status = reply.status;
     if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -274,11 +304,13 @@ async fn read(
     }
     loop {
         let next = reply.next(|bytes| capture.copy(bytes));
-        match deadline::by(|| whole.min(Instant::now() + patience), next).await {
-            Err(_) => return Ok(Outcome::Failed(stood_still(status, patience))),
+        match deadline::by(|| bounds.next(), next).await {
+            Err(_) => return Ok(Outcome::Failed(stood_still(status, bounds.patience))),
             Ok(None) => break,
             Ok(Some(Err(failure))) => return Ok(Outcome::Failed(failure)),
             Ok(Some(Ok(held))) if !charge(held) => return Err(NoRoom),
+            // Dropped with its rest, the connection closes.
+            Ok(Some(Ok(_))) if capture.length() > bounds.bytes => break,
             Ok(Some(Ok(_))) => {}
         }
     }
@@ -292,8 +324,7 @@ async fn body(
     mut charge: impl FnMut(usize) -> bool,
     response: http::Response<Incoming>,
     lease: Lease<CopyBody>,
-    patience: Duration,
-    whole: Instant,
+    bounds: Bounds,
 ) -> Result<Outcome, NoRoom> {
     let (parts, mut body) = response.into_parts();
     let failed = |failure| Ok(Outcome::Failed(failure));
@@ -303,9 +334,9 @@ async fn body(
     let headers = if for_now { parts.headers } else { compact(&parts.headers) };
     let mut trailers = None;
     while !body.is_end_stream() {
-        let next = deadline::by(|| whole.min(Instant::now() + patience), body.frame()).await;
+        let next = deadline::by(|| bounds.next(), body.frame()).await;
         let frame = match next {
-            Err(_) => return failed(stood_still(parts.status, patience)),
+            Err(_) => return failed(stood_still(parts.status, bounds.patience)),
             Ok(None) => match stopped(parts.version, &body, parts.status) {
                 Some(failure) => return failed(failure),
                 None => break,
@@ -315,11 +346,15 @@ async fn body(
         };
         match frame.into_data() {
             Ok(data) if !charge(capture.push(&data)) => return Err(NoRoom),
+            // Dropped with its rest, the connection closes, or the stream on it.
+            Ok(_) if capture.length() > bounds.bytes => break,
             Ok(_) => {}
             Err(frame) => trailers = frame.into_trailers().ok().map(Box::new),
         }
     }
-    lease.give_back();
+    if capture.length() <= bounds.bytes {
+        lease.give_back();
+    }
     let body = if for_now { capture.finish_for_now() } else { capture.finish() };
     Ok(Outcome::Answered(Response { status: parts.status, headers, body, trailers }))
 }

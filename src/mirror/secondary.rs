@@ -4,7 +4,7 @@
 //! **Nothing waits for it.** It has bounds of its own, the judgement goes its way without it, and whatever becomes of it is
 //! counted under one name.
 
-use super::ask::{Leg, NoRoom, marker_expiry_s};
+use super::ask::{Expected, Leg, NoRoom, marker_expiry_s};
 use super::copy_head::CopyHead;
 use super::lane::Job;
 use super::regime::Regime;
@@ -208,8 +208,9 @@ pub(super) fn begin(shadow: &Rc<Shadow>, regime: &Rc<Regime>, job: &Job, id: Exc
     headers.extend(markers.of_shadow(id, expiry_s, &asked.method, asked.path()));
     let asked = Asked { method: asked.method.clone(), target: asked.target.clone(), headers, body: asked.body.clone() };
     let (shadow, regime, of) = (shadow.clone(), regime.clone(), place.clone());
+    let expected = Expected::long(job.primary.outcome.response().map_or(0, |response| response.body.length()));
     tokio::task::spawn_local(async move {
-        let outcome = pair(&shadow, &regime, &of, asked, judged).await;
+        let outcome = pair(&shadow, &regime, &of, (asked, expected), judged).await;
         shadow.shared.pairs.count(outcome);
     });
     Some(Beside { judged: sender, place, is_first: is_first(id) })
@@ -220,13 +221,13 @@ async fn pair(
     shadow: &Shadow,
     regime: &Regime,
     place: &Place,
-    asked: Asked,
+    (asked, expected): (Asked, Expected<'_>),
     judged: oneshot::Receiver<Result<Judged, PairOutcome>>,
 ) -> PairOutcome {
     let leg = &place.of.leg;
     let ask = (&asked, || CopyHead::whole(&asked.headers));
-    let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, (None, |bytes| place.charge(bytes))).await
-    {
+    let charge = |bytes| place.charge(bytes);
+    let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, (expected, charge)).await {
         Ok(answer) => answer,
         Err(NoRoom) => return PairOutcome::Bytes,
     };

@@ -40,8 +40,9 @@ impl Place {
     fn is_over(&mut self, deadline: impl Fn() -> Instant, cx: &Context<'_>) -> bool {
         LIST.with_borrow_mut(|list| match self.0 {
             None => {
-                self.0 = Some(list.enter(deadline(), cx.waker()));
-                false
+                let deadline = deadline();
+                self.0 = Some(list.enter(deadline, cx.waker()));
+                list.looked.is_some_and(|looked| deadline <= looked)
             }
             Some(at) => list.is_over(at, cx.waker()),
         })
@@ -99,6 +100,8 @@ struct List {
     waiting: Vec<Option<Waiting>>,
     free: Vec<usize>,
     looked_at: bool,
+    /// When it was looked at last: what was over by then is over, though it has never waited.
+    looked: Option<Instant>,
 }
 
 struct Waiting {
@@ -141,6 +144,7 @@ impl List {
     }
     /// Wakes whoever has waited too long.
     fn wake_late(&mut self, now: Instant) {
+        self.looked = Some(now);
         for waiting in self.waiting.iter_mut().flatten().filter(|waiting| !waiting.over && waiting.deadline <= now) {
             waiting.over = true;
             waiting.waker.wake_by_ref();
@@ -184,6 +188,18 @@ mod tests {
             let waited = start.elapsed();
             assert!(waited >= wait && waited <= wait + LOOK_EVERY + Duration::from_millis(1), "{wait:?}: {waited:?}");
         }
+    }
+
+    /// A body that came faster than it was read was read for ever: each of its frames waited for no more than a turn.
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_holds_for_many_short_waits_ends_them() {
+        let (start, mut turns) = (Instant::now(), 0);
+        let over = start + Duration::from_millis(100);
+        while by(|| over, tokio::task::yield_now()).await.is_ok() {
+            turns += 1;
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert!((100..=100 + 2 * LOOK_EVERY.as_millis()).contains(&turns), "{turns}");
     }
 
     #[tokio::test(start_paused = true)]

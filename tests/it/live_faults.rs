@@ -1,4 +1,4 @@
-//! Whatever the candidate does, no client notices: seven faults, ten thousand requests each.
+//! Whatever the candidate does, no client notices: nine faults, ten thousand requests each.
 
 use crate::support::origin::{Fault, Origin, plain};
 use crate::support::tee::{Tee, adds_up, number};

@@ -270,7 +270,8 @@ fn answer(stream: &mut TcpStream, n: usize, plan: &Plan, mood: Mood, is_candidat
         Mood::Reset => Fault::Reset,
         Mood::Garbage => Fault::Garbage,
         Mood::EndlessHead => Fault::EndlessHead,
-        Mood::Well | Mood::Closed | Mood::Broken | Mood::SpeaksTls | Mood::Cut | Mood::Surplus | Mood::Wrong => {
+        Mood::SpeaksTls => Fault::SpeaksTls,
+        Mood::Well | Mood::Closed | Mood::Broken | Mood::Cut | Mood::Surplus | Mood::Wrong => {
             return speak(stream, n, plan, mood, is_candidate);
         }
     };
@@ -284,11 +285,6 @@ fn speak(stream: &mut TcpStream, n: usize, plan: &Plan, mood: Mood, is_candidate
         Mood::Broken => {
             stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")?;
             return Ok(true);
-        }
-        // An alert: what a TLS server says to words that are none.
-        Mood::SpeaksTls => {
-            stream.write_all(&[0x15, 3, 1, 0, 2, 2, 0x28])?;
-            return Ok(false);
         }
         Mood::Cut => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\nbut not so many")?;

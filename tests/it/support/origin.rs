@@ -54,10 +54,12 @@ pub(crate) enum Fault {
     Reset,
     Garbage,
     EndlessHead,
+    EndlessBody,
+    SpeaksTls,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 7] = [
+    pub(crate) const ALL: [Fault; 9] = [
         Fault::Closed,
         Fault::HangBeforeHead,
         Fault::HangInBody,
@@ -65,6 +67,8 @@ impl Fault {
         Fault::Reset,
         Fault::Garbage,
         Fault::EndlessHead,
+        Fault::EndlessBody,
+        Fault::SpeaksTls,
     ];
 }
 
@@ -211,6 +215,13 @@ pub(crate) fn fail(fault: Fault, stream: &mut TcpStream) -> Next {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
             while stream.write_all(b"X-More: and more and more and more and more and more and more\r\n").is_ok() {}
         }
+        Fault::EndlessBody => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            let chunk = [b"1000\r\n", &*vec![b'x'; 0x1000], b"\r\n"].concat();
+            while stream.write_all(&chunk).is_ok() {}
+        }
+        // An alert: what a TLS server says to words that are none.
+        Fault::SpeaksTls => _ = stream.write_all(&[0x15, 3, 1, 0, 2, 2, 0x28]),
     }
     Next::Close
 }
