@@ -28,8 +28,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A whole answer may take so many times the side's timeout, however it trickles.
+/// A whole answer may take so many times the side's timeout, however long it is.
 const WHOLE: u32 = 4;
+/// Bytes a second that it must come at, on average, once the timeout is over: what trickles keeps a place that others wait for.
+const LEAST_RATE: u32 = 1 << 10;
 /// A marker holds so long beyond the deadline of its shadow request.
 const MARKER_GRACE_S: u64 = 30;
 
@@ -146,7 +148,7 @@ impl Leg {
         let mut capture = Capture::new(self.max_body, shared.digest_seed());
         expected.body.into_iter().for_each(|likely| capture.expect(likely));
         let bytes = expected.length.max(self.max_body as u64);
-        let bounds = Bounds { patience, whole: start + patience * WHOLE, bytes };
+        let bounds = Bounds { start, patience, bytes };
         let outcome = match &self.lines {
             Some(lines) => {
                 let target = self.target(asked);
@@ -232,17 +234,24 @@ impl Leg {
 /// What an answer may take.
 #[derive(Clone, Copy)]
 struct Bounds {
+    /// When it was asked.
+    start: Instant,
     /// Without a byte.
     patience: Duration,
-    /// In all.
-    whole: Instant,
     /// Bytes of its body that can change what is said of it: over the cap it can only be the primary's, and is not once it is longer.
     bytes: u64,
 }
 
 impl Bounds {
-    fn next(&self) -> Instant {
-        self.whole.min(Instant::now() + self.patience)
+    /// When a body that began then, and of which so many bytes are here, is given up if no more come.
+    fn next(&self, began: Instant, bytes: u64) -> Instant {
+        let whole = self.start + self.patience * WHOLE;
+        let earned = Duration::from_secs(bytes).checked_div(LEAST_RATE).unwrap_or_default();
+        whole.min(began + self.patience + earned).min(Instant::now() + self.patience)
+    }
+    /// True where a body has shown that it is not the primary's, and need not be read to its end.
+    fn is_left(&self, capture: &Capture) -> bool {
+        capture.length() > self.bytes
     }
 }
 
@@ -269,6 +278,17 @@ impl<'a> Expected<'a> {
     }
 }
 
+/// True where an answer says nothing of its length and was left unread, since it was longer than any that could be compared: it may
+/// have no end, and whoever gives such answers is not well.
+pub(super) fn is_endless(answer: &Answer, primary: &Answer) -> bool {
+    let length = |answer: &Answer| answer.outcome.response().map(|response| response.body.length());
+    answer.outcome.response().is_some_and(|response| {
+        matches!(response.body, Captured::Truncated { .. })
+            && !response.headers.contains_key(CONTENT_LENGTH)
+            && length(answer) > length(primary)
+    })
+}
+
 /// The answer of a side that was not asked.
 pub(super) fn not_asked(why: &str) -> Answer {
     let failure = Failure { kind: FailureKind::Connect, status: None, message: format!("not asked: {why}") };
@@ -287,7 +307,7 @@ fn switched() -> Failure {
 }
 
 fn stood_still(status: StatusCode, patience: Duration) -> Failure {
-    let message = format!("the answer's body stood still for {patience:?}, or took too long in all");
+    let message = format!("the answer's body stood still for {patience:?}, came too slowly, or took too long in all");
     Failure { kind: FailureKind::Timeout, status: Some(status), message }
 }
 
@@ -302,15 +322,17 @@ async fn read(
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Outcome::Failed(switched()));
     }
+    let began = Instant::now();
     loop {
+        let so_far = capture.length();
         let next = reply.next(|bytes| capture.copy(bytes));
-        match deadline::by(|| bounds.next(), next).await {
+        match deadline::by(|| bounds.next(began, so_far), next).await {
             Err(_) => return Ok(Outcome::Failed(stood_still(status, bounds.patience))),
             Ok(None) => break,
             Ok(Some(Err(failure))) => return Ok(Outcome::Failed(failure)),
             Ok(Some(Ok(held))) if !charge(held) => return Err(NoRoom),
             // Dropped with its rest, the connection closes.
-            Ok(Some(Ok(_))) if capture.length() > bounds.bytes => break,
+            Ok(Some(Ok(_))) if bounds.is_left(capture) => break,
             Ok(Some(Ok(_))) => {}
         }
     }
@@ -332,9 +354,9 @@ async fn body(
         return failed(switched());
     }
     let headers = if for_now { parts.headers } else { compact(&parts.headers) };
-    let mut trailers = None;
+    let (began, mut trailers) = (Instant::now(), None);
     while !body.is_end_stream() {
-        let next = deadline::by(|| bounds.next(), body.frame()).await;
+        let next = deadline::by(|| bounds.next(began, capture.length()), body.frame()).await;
         let frame = match next {
             Err(_) => return failed(stood_still(parts.status, bounds.patience)),
             Ok(None) => match stopped(parts.version, &body, parts.status) {
@@ -347,12 +369,12 @@ async fn body(
         match frame.into_data() {
             Ok(data) if !charge(capture.push(&data)) => return Err(NoRoom),
             // Dropped with its rest, the connection closes, or the stream on it.
-            Ok(_) if capture.length() > bounds.bytes => break,
+            Ok(_) if bounds.is_left(&capture) => break,
             Ok(_) => {}
             Err(frame) => trailers = frame.into_trailers().ok().map(Box::new),
         }
     }
-    if capture.length() <= bounds.bytes {
+    if !bounds.is_left(&capture) {
         lease.give_back();
     }
     let body = if for_now { capture.finish_for_now() } else { capture.finish() };

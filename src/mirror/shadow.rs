@@ -261,7 +261,7 @@ impl Shadow {
                 Err(reason) => return ending.not_judged(reason),
             };
             drop(under_way);
-            let answered = answer.outcome.response().is_some();
+            let answered = answer.outcome.response().is_some() && !super::ask::is_endless(&answer, &job.primary);
             force.breaker.report(probe, answered, std::time::Instant::now());
             job.permit.asked();
             if let Some(sessions) = &force.sessions {
