@@ -1,6 +1,6 @@
 //! A cell: what was compared, by route, versions, rules, principal class and hour. Kept fine, pooled at query time.
 
-use super::{Distinct, MarkCounts};
+use super::{Distinct, MarkCounts, Mismatches};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct CellKey {
     pub hour: u32,
 }
 
-/// Log-linear latency histogram: 8 buckets an octave of microseconds, sparse, additive.
+/// Log-linear latency histogram: 32 buckets an octave of microseconds, sparse, additive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram(pub BTreeMap<u16, u64>);
 
@@ -38,18 +38,26 @@ pub struct CellDelta {
     pub marks: MarkCounts,
     /// Distinct requests compared.
     pub distinct: Distinct,
-    /// Distinct requests with a counted mismatch.
-    pub mismatching: Distinct,
+    /// Distinct requests with a mismatch that counts.
+    pub mismatching: Mismatches,
     /// Exchanges by (primary status, candidate status); 0 where no head arrived.
     pub statuses: BTreeMap<(u16, u16), u64>,
-    /// The primary's latency.
-    pub primary_latency: Histogram,
+    /// The primary's latency. (Format 1 had a coarser histogram by another name, which is not read.)
+    #[serde(default)]
+    pub primary_us: Histogram,
     /// The candidate's latency.
-    pub candidate_latency: Histogram,
+    #[serde(default)]
+    pub candidate_us: Histogram,
     /// Leaves compared.
     pub leaves: u64,
     /// By rule name: (hits, leaves hidden).
     pub rules: BTreeMap<String, (u64, u64)>,
+    /// By the name of a declared branch: judged exchanges whose primary answer took it.
+    #[serde(default)]
+    pub branches: BTreeMap<String, u64>,
+    /// The last exchange, milliseconds since the Unix epoch; 0 where a store of format 1 does not say.
+    #[serde(default)]
+    pub last_ms: u64,
 }
 
 impl Histogram {
@@ -61,15 +69,20 @@ impl Histogram {
     pub fn count(&self) -> u64 {
         self.0.values().sum()
     }
-    /// The duration below or at which this share of all lies, microseconds: the upper edge of its bucket, at most 12.5 %
+    /// The duration below or at which this share of all lies, microseconds: the upper edge of its bucket, at most 3.2 %
     /// above it. `None` where nothing was counted.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         let count = self.count();
         let rank = ((share.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
+        self.ranked(rank).map(|(_, most)| most)
+    }
+    /// Between which durations, microseconds, the one of this rank lies, where the shortest has rank 1.
+    pub fn ranked(&self, rank: u64) -> Option<(u64, u64)> {
         let mut seen = 0;
         self.0.iter().find_map(|(bucket, n)| {
             seen += n;
-            (seen >= rank).then(|| upper_edge(*bucket))
+            let least = bucket.checked_sub(1).map_or(0, |before| upper_edge(before) + 1);
+            (rank > 0 && seen >= rank).then(|| (least, upper_edge(*bucket)))
         })
     }
     /// Adds another's counts.
@@ -80,16 +93,23 @@ impl Histogram {
     }
 }
 
-/// 0 to 7 have a bucket each; above, an octave has 8.
+/// Buckets an octave, and their number's bits.
+const FINE: u64 = 1 << BITS;
+const BITS: u32 = 5;
+
+/// What is below [`FINE`] has a bucket each; above, an octave has so many.
 fn bucket(us: u64) -> u16 {
     let octave = us.checked_ilog2().unwrap_or(0);
-    if octave < 3 { us as u16 } else { ((octave - 2) * 8) as u16 + ((us >> (octave - 3)) & 7) as u16 }
+    match octave.checked_sub(BITS) {
+        None => us as u16,
+        Some(above) => (u64::from(above + 1) * FINE + ((us >> above) & (FINE - 1))) as u16,
+    }
 }
 
 /// The largest duration in a bucket.
 fn upper_edge(bucket: u16) -> u64 {
-    let next = u128::from(bucket) + 1;
-    let lower = if next < 8 { next } else { (8 + next % 8) << (next / 8 - 1) };
+    let (next, fine) = (u128::from(bucket) + 1, u128::from(FINE));
+    let lower = if next < fine { next } else { (fine + next % fine) << (next / fine - 1) };
     u64::try_from(lower - 1).unwrap_or(u64::MAX)
 }
 
@@ -105,14 +125,18 @@ impl CellDelta {
         for (pair, n) in &other.statuses {
             *self.statuses.entry(*pair).or_default() += n;
         }
-        self.primary_latency.merge(&other.primary_latency);
-        self.candidate_latency.merge(&other.candidate_latency);
+        self.primary_us.merge(&other.primary_us);
+        self.candidate_us.merge(&other.candidate_us);
         self.leaves += other.leaves;
         for (name, (hits, hidden)) in &other.rules {
             let sum = self.rules.entry(name.clone()).or_default();
             sum.0 += hits;
             sum.1 += hidden;
         }
+        for (name, n) in &other.branches {
+            *self.branches.entry(name.clone()).or_default() += n;
+        }
+        self.last_ms = self.last_ms.max(other.last_ms);
     }
 }
 
@@ -127,7 +151,7 @@ mod tests {
             let at = bucket(us);
             assert!(upper_edge(at) >= us, "{us}");
             assert!(at == 0 || upper_edge(at - 1) < us, "{us}");
-            assert!(upper_edge(at) as f64 <= us as f64 * 1.125 + 1.0, "{us}");
+            assert!(upper_edge(at) as f64 <= us as f64 * 1.032 + 1.0, "{us}");
         }
         assert_eq!(upper_edge(bucket(u64::MAX)), u64::MAX);
     }
@@ -138,7 +162,7 @@ mod tests {
         assert_eq!(histogram.quantile(0.5), None);
         (1..=1000).for_each(|us| histogram.record(us));
         let p95 = histogram.quantile(0.95).unwrap();
-        assert!((950..=950 + 950 / 8).contains(&p95), "{p95}");
+        assert!((950..=950 + 950 / 31).contains(&p95), "{p95}");
         assert!(histogram.quantile(0.0).unwrap() == 1 && histogram.quantile(1.0).unwrap() >= 1000);
     }
 

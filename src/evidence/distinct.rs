@@ -34,7 +34,7 @@ impl Distinct {
             Distinct::Exact(all) => {
                 all.insert(hash);
                 if all.len() > EXACT {
-                    *self = Distinct::Sketch(sketch(all));
+                    *self = Distinct::Sketch(sketch(all.iter()));
                 }
             }
             Distinct::Sketch(registers) => note(registers, hash),
@@ -83,13 +83,15 @@ impl Distinct {
     }
 }
 
-fn sketch(all: &BTreeSet<u64>) -> Vec<u8> {
+/// The registers of these hashes.
+pub(super) fn sketch<'a>(all: impl Iterator<Item = &'a u64>) -> Vec<u8> {
     let mut registers = vec![0; M];
-    all.iter().for_each(|hash| note(&mut registers, *hash));
+    all.for_each(|hash| note(&mut registers, *hash));
     registers
 }
 
-fn note(registers: &mut [u8], hash: u64) {
+/// Notes one hash in its register.
+pub(super) fn note(registers: &mut [u8], hash: u64) {
     let rank = ((hash << P).leading_zeros() as usize).min(Q) as u8 + 1;
     if let Some(register) = registers.get_mut((hash >> (64 - P)) as usize) {
         *register = (*register).max(rank);
@@ -98,7 +100,7 @@ fn note(registers: &mut [u8], hash: u64) {
 
 /// The improved raw estimator of Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017,
 /// arXiv:1702.01284, algorithm 6): unbiased over the whole range, without tables.
-fn estimate(registers: &[u8]) -> f64 {
+pub(super) fn estimate(registers: &[u8]) -> f64 {
     let mut counts = [0.0f64; Q + 2];
     for register in registers {
         if let Some(count) = counts.get_mut(usize::from(*register)) {

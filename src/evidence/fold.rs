@@ -355,19 +355,20 @@ fn count(cell: &mut Growing, name: Option<u64>, exchange: &Exchange, judgement: 
     };
     cell.verdicts[verdict] += 1;
     let delta = &mut cell.delta;
+    delta.last_ms = delta.last_ms.max(exchange.received_at_ms);
     if let Some(name) = name {
         delta.distinct.insert(name);
         if verdict == 2 {
-            delta.mismatching.insert(name);
+            delta.mismatching.count(name);
             delta.marks.count(Mark::Unconfirmed);
         }
     }
     let status = |answer: &crate::exchange::Answer| answer.outcome.status().map_or(0, |status| status.as_u16());
     *delta.statuses.entry((status(&exchange.primary), status(&exchange.candidate))).or_default() += 1;
-    delta.primary_latency.record(exchange.primary.elapsed_us);
+    delta.primary_us.record(exchange.primary.elapsed_us);
     // What the monolith answered in the candidate's name says nothing of the candidate's speed.
     if !matches!(judgement.verdict, Verdict::Vacuous(crate::judge::Vacuous::Proxied)) {
-        delta.candidate_latency.record(exchange.candidate.elapsed_us);
+        delta.candidate_us.record(exchange.candidate.elapsed_us);
     }
     delta.leaves += judgement.leaves_compared;
     for used in &judgement.rules {

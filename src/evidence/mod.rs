@@ -3,15 +3,18 @@
 //! **Everything that changes stored evidence is an [`EvidenceBatch`]**: additive, mergeable in any order, applied once.
 
 mod batch;
+mod bound;
 mod build;
 mod cell;
 mod distinct;
 mod excerpt;
 mod exemplar;
 mod fold;
+mod gate;
 mod ids;
 mod ledger;
 mod mark;
+mod mismatches;
 mod noise;
 mod ownership;
 mod pairs;
@@ -19,14 +22,20 @@ mod stats;
 mod suppress;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
+pub use bound::{clean_requests_needed, upper_rate};
 pub use build::stored_request;
 pub use cell::{CellDelta, CellKey, Histogram};
 pub use distinct::Distinct;
 pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
 pub use fold::{Fold, Session, Versions, request_key};
+pub use gate::{
+    Against, BranchNeed, EvidenceFrom, Finding, Policy, Pool, Ratio, Reason, ReasonKind, RouteKnown, VersionsPooled,
+    Word, decide, p95_ratio, pool,
+};
 pub use ids::{IdCounts, SessionName};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};
+pub use mismatches::Mismatches;
 pub use noise::{Noise, Paired, Subject, may_be_noise, tell as tell_noise};
 pub use ownership::{Owner, Ownership};
 pub use pairs::{Builds, Found, Group, NoisePlace, PairDelta, PairKey, Shape};

@@ -13,8 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The layout of keys and records that this version writes, and the highest that it reads.
-pub(super) const FORMAT: u32 = 1;
+/// The layout of keys and records that this version writes, and the highest that it reads. All before it are read too, and become
+/// this one when they are opened for writing. 2: cells hold sums for each mismatching request, where 1 held requests alone.
+pub(super) const FORMAT: u32 = 2;
 /// A store just closed keeps its lock for a moment, while sled's threads end.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -183,7 +184,7 @@ pub(super) fn for_writing<T>(
     let opened = || -> Result<(Disk, T), StoreError> {
         let disk = disk(dir, cache_bytes)?;
         let meta = match meta(&disk)? {
-            Some(meta) => meta,
+            Some(meta) => raised(&disk, meta)?,
             None => begin(&disk, now_ms)?,
         };
         let checked = guarded(dir, || check(&disk, &meta))?;
@@ -199,7 +200,7 @@ pub(super) fn for_writing<T>(
     prepare(dir)?;
     let new = disk(dir, cache_bytes)?;
     let carried = salvage::carry_over(&aside, &new, now_ms)?;
-    let meta = meta(&new)?.ok_or_else(|| new.damaged("the new store is empty"))?;
+    let meta = raised(&new, meta(&new)?.ok_or_else(|| new.damaged("the new store is empty"))?)?;
     let checked = guarded(dir, || check(&new, &meta))?;
     tracing::error!(salvaged = carried.0, lost = carried.1, "records carried over from the damaged store");
     Ok((Found { disk: new, set_aside: Some((aside, carried.0, carried.1)) }, checked))
@@ -236,7 +237,19 @@ pub(super) fn begin(disk: &Disk, now_ms: u64) -> Result<Meta, StoreError> {
         dir: disk.dir().to_path_buf(),
         source: io::Error::other(format!("no randomness for the tee's id: {error}")),
     })?;
-    let meta = Meta { format: FORMAT, tee: u64::from_be_bytes(tee), created_ms: now_ms };
+    write_meta(disk, Meta { format: FORMAT, tee: u64::from_be_bytes(tee), created_ms: now_ms })
+}
+
+/// From now on the store is of this version's format.
+fn raised(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
+    if meta.format == FORMAT {
+        return Ok(meta);
+    }
+    tracing::info!(from = meta.format, to = FORMAT, "the store is brought to a newer format");
+    write_meta(disk, Meta { format: FORMAT, ..meta })
+}
+
+fn write_meta(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
     let bytes = record::encode(&meta).map_err(|e| disk.damaged(e))?;
     guarded(disk.dir(), || {
         disk.commit(&Operations::from([(Table::Meta.prefix(), Some(bytes))]))?;

@@ -19,6 +19,8 @@ mod store_crash;
 mod store_damage;
 // the store in one process: read back, idempotent, bounded, private, gaps
 mod store_durable;
+// stores that earlier formats wrote
+mod store_formats;
 // a full disk: told, retried, nothing counted lost
 mod store_full;
 // batches and what must always hold of a store

@@ -80,7 +80,7 @@ prop_compose! {
             };
             let cell = batch.cells.entry(key).or_default();
             cell.distinct.insert(u64::from(us));
-            cell.primary_latency.record(u64::from(us));
+            cell.primary_us.record(u64::from(us));
             *cell.verdicts.entry("match".into()).or_default() += 1;
             *cell.statuses.entry((200, us % 3)).or_default() += 1;
             cell.rules.insert("r".into(), (1, u64::from(us)));

@@ -116,9 +116,9 @@ fn cells_count_verdicts_statuses_and_distinct_requests() {
     assert_eq!((key.hour, key.rule_set, key.primary_version.as_str(), key.principal.as_str()), (2, 9, "m1", "user"));
     let verdicts: Vec<(&str, u64)> = cell.verdicts.iter().map(|(word, n)| (word.as_str(), *n)).collect();
     assert_eq!(verdicts, [("match", 10), ("mismatch", 1), ("vacuous", 1)]);
-    assert_eq!((cell.distinct.estimate(), cell.mismatching.estimate()), (4, 1));
+    assert_eq!((cell.distinct.estimate(), cell.mismatching.requests()), (4, 1));
     assert_eq!(cell.statuses, BTreeMap::from([((200, 200), 11), ((0, 0), 1)]));
-    assert_eq!((cell.primary_latency.count(), cell.leaves, cell.rules["r"]), (12, 30, (20, 10)));
+    assert_eq!((cell.primary_us.count(), cell.leaves, cell.rules["r"]), (12, 30, (20, 10)));
     assert_eq!(cell.marks.0[Mark::Unconfirmed as usize], 1);
     assert!(fold.is_empty() && take(&mut fold).cells.is_empty());
 }
