@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU64;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// So many requests may be under way at once; one that is due while all are waits, and its wait counts.
@@ -59,7 +59,7 @@ impl Origin {
     }
     /// How requests are answered from now on.
     pub(crate) fn is(&mut self, mood: Mood) {
-        self.ask(&(mood as u8).to_string());
+        self.ask(&mood.number().to_string());
     }
     /// Requests that it has read since it started, and those of them that it has answered.
     pub(crate) fn counts(&mut self) -> (u64, u64) {
@@ -89,59 +89,50 @@ fn line(from: &mut impl BufRead) -> String {
 
 /// How a side answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Mood {
     Well,
     /// Requests are read and not answered.
     Hanging,
     Flapping,
-    /// Nobody listens.
-    Closed,
-    HangsInBody,
-    Trickles,
-    Resets,
-    Garbage,
-    EndlessHead,
-    EndlessBody,
-    SpeaksTls,
+    Failing(Fault),
 }
 
 impl Mood {
     pub(crate) const FAULTS: [Mood; 10] = [
         Mood::Hanging,
         Mood::Flapping,
-        Mood::Closed,
-        Mood::HangsInBody,
-        Mood::Trickles,
-        Mood::Resets,
-        Mood::Garbage,
-        Mood::EndlessHead,
-        Mood::EndlessBody,
-        Mood::SpeaksTls,
+        Mood::Failing(Fault::Closed),
+        Mood::Failing(Fault::HangInBody),
+        Mood::Failing(Fault::Trickle),
+        Mood::Failing(Fault::Reset),
+        Mood::Failing(Fault::Garbage),
+        Mood::Failing(Fault::EndlessHead),
+        Mood::Failing(Fault::EndlessBody),
+        Mood::Failing(Fault::SpeaksTls),
     ];
-    fn known(number: u8) -> Mood {
-        Mood::FAULTS.into_iter().find(|mood| *mood as u8 == number).unwrap_or(Mood::Well)
+    /// 0 where it is well.
+    fn number(self) -> usize {
+        Mood::FAULTS.into_iter().position(|mood| mood == self).map_or(0, |at| at + 1)
+    }
+    fn known(number: usize) -> Mood {
+        number.checked_sub(1).and_then(|at| Mood::FAULTS.get(at)).copied().unwrap_or(Mood::Well)
     }
     /// What it does instead of answering; `None` where it answers or stays silent.
     fn fault(self, up: Duration) -> Option<Fault> {
         match self {
-            Mood::Flapping => (up.as_millis() / FLAP % 2 == 1).then_some(Fault::Reset),
             Mood::Well | Mood::Hanging => None,
-            Mood::Closed => Some(Fault::Closed),
-            Mood::HangsInBody => Some(Fault::HangInBody),
-            Mood::Trickles => Some(Fault::Trickle),
-            Mood::Resets => Some(Fault::Reset),
-            Mood::Garbage => Some(Fault::Garbage),
-            Mood::EndlessHead => Some(Fault::EndlessHead),
-            Mood::EndlessBody => Some(Fault::EndlessBody),
-            Mood::SpeaksTls => Some(Fault::SpeaksTls),
+            Mood::Flapping => (up.as_millis() / FLAP % 2 == 1).then_some(Fault::Reset),
+            Mood::Failing(fault) => Some(fault),
         }
+    }
+    fn is_closed(self) -> bool {
+        self == Mood::Failing(Fault::Closed)
     }
 }
 
 struct Counted {
     started: Instant,
-    mood: AtomicU8,
+    mood: AtomicUsize,
     read: AtomicU64,
     answered: AtomicU64,
 }
@@ -163,15 +154,15 @@ fn origin() {
         if let Ok(mood) = told.parse() {
             counted.mood.store(mood, SeqCst);
         }
-        match (counted.mood(), listening.take()) {
-            (Mood::Closed, Some(thread)) => {
+        match (counted.mood().is_closed(), listening.take()) {
+            (true, Some(thread)) => {
                 // It looks at its mood when somebody comes.
                 let _ = TcpStream::connect(address);
                 thread.join().expect("it stops listening");
             }
-            (Mood::Closed, None) => {}
-            (_, Some(thread)) => listening = Some(thread),
-            (_, None) => {
+            (true, None) => {}
+            (false, Some(thread)) => listening = Some(thread),
+            (false, None) => {
                 listening = Some(listen(TcpListener::bind(address).expect("the same port"), counted.clone()));
             }
         }
@@ -183,7 +174,7 @@ fn origin() {
 fn listen(listener: TcpListener, counted: Arc<Counted>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            if counted.mood() == Mood::Closed {
+            if counted.mood().is_closed() {
                 return;
             }
             let counted = counted.clone();

@@ -45,7 +45,7 @@ pub(crate) struct Origin {
 }
 
 /// How a candidate fails.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Closed,
     HangBeforeHead,
