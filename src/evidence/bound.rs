@@ -7,7 +7,7 @@
 //! related to the law of the iterated logarithm", 1970; as a confidence sequence S. Howard et al., "Time-uniform, nonparametric,
 //! nonasymptotic confidence sequences", 2021).
 
-use super::stats::ln_gamma;
+use super::stats::{first, ln_gamma};
 
 /// Halvings of the interval in which a bound lies: beyond them a rate has no more digits.
 const HALVINGS: u32 = 60;
@@ -55,12 +55,7 @@ pub fn clean_requests_needed(mismatching: u64, distinct: u64, confidence: f64, b
             return None;
         }
     }
-    let mut low = high / 2;
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if holds(middle) { high = middle } else { low = middle }
-    }
-    Some(high)
+    Some(first(high / 2, high, holds))
 }
 
 #[cfg(test)]

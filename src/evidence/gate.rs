@@ -158,12 +158,9 @@ pub fn decide(
     against: &[Against<'_>],
     not_judged_share: f64,
 ) -> Finding {
-    let distinct = pool.distinct.lower_bound();
-    let mismatches = pool.mismatching.requests().min(distinct);
-    let bound = upper_rate(mismatches, distinct, policy.confidence);
-    let needed = clean_requests_needed(mismatches, distinct, policy.confidence, policy.mismatch_rate_below);
-    let mut reasons = standing_against(policy, pool, against);
-    reasons.extend(missing(policy, known, pool, (distinct, mismatches, bound, needed), not_judged_share));
+    let measured = Measured::new(policy, pool);
+    let mut reasons = standing_against(policy, pool, &measured, against);
+    reasons.extend(missing(policy, known, pool, &measured, not_judged_share));
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.word()));
     let word = reasons.iter().map(Reason::word).max().unwrap_or(Word::Ready);
     let mut notes = Vec::new();
@@ -176,11 +173,36 @@ pub fn decide(
     if pool.other_builds > 0 {
         notes.push(format!("{} exchanges of earlier candidate builds do not count", pool.other_builds));
     }
+    let Measured { distinct, mismatches, bound, needed, .. } = measured;
     Finding { word, reasons, notes, distinct, mismatches, bound, needed, versions: pool.versions.clone() }
 }
 
+/// What is measured of a pool, once for all reasons.
+struct Measured {
+    distinct: u64,
+    mismatches: u64,
+    bound: f64,
+    needed: Option<u64>,
+    /// Where the policy asks for it: its limit, and the ratio as far as it is known.
+    latency: Option<(f64, Option<Ratio>)>,
+}
+
+impl Measured {
+    fn new(policy: &Policy, pool: &Pool) -> Measured {
+        let distinct = pool.sum.distinct.lower_bound();
+        let mismatches = pool.sum.mismatching.requests().min(distinct);
+        Measured {
+            distinct,
+            mismatches,
+            bound: upper_rate(mismatches, distinct, policy.confidence),
+            needed: clean_requests_needed(mismatches, distinct, policy.confidence, policy.mismatch_rate_below),
+            latency: policy.latency_p95_ratio_below.map(|below| (below, p95_ratio(&pool.sum, policy.confidence))),
+        }
+    }
+}
+
 /// What was found and stands against the route.
-fn standing_against(policy: &Policy, pool: &Pool, against: &[Against<'_>]) -> Vec<Reason> {
+fn standing_against(policy: &Policy, pool: &Pool, measured: &Measured, against: &[Against<'_>]) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let counts = |one: &&Against<'_>| one.counted > 0 && pool.saw(one.builds);
     let mut critical: Vec<_> =
@@ -202,7 +224,7 @@ fn standing_against(policy: &Policy, pool: &Pool, against: &[Against<'_>]) -> Ve
         None if !broken.is_empty() => reasons.push(Reason::signatures(ReasonKind::BrokenIds, &broken, None)),
         _ => {}
     }
-    let (distinct, mismatches) = (pool.distinct.lower_bound(), pool.mismatching.requests());
+    let Measured { distinct, mismatches, .. } = *measured;
     if distinct > 0 && super::bound::lower_rate(mismatches, distinct, policy.confidence) >= policy.mismatch_rate_below {
         reasons.push(Reason::rate(mismatches, distinct, policy.mismatch_rate_below));
     }
@@ -210,7 +232,7 @@ fn standing_against(policy: &Policy, pool: &Pool, against: &[Against<'_>]) -> Ve
     if hidden > policy.max_hidden_share {
         reasons.push(Reason::hidden(hidden, policy.max_hidden_share, pool.hides_most()));
     }
-    if let (Some(below), Some(ratio)) = (policy.latency_p95_ratio_below, p95_ratio(pool, policy.confidence))
+    if let Some((below, Some(ratio))) = measured.latency
         && ratio.least >= below
     {
         reasons.push(Reason::slower(&ratio, below));
@@ -223,9 +245,10 @@ fn missing(
     policy: &Policy,
     known: &RouteKnown,
     pool: &Pool,
-    (distinct, mismatches, bound, needed): (u64, u64, f64, Option<u64>),
+    measured: &Measured,
     not_judged_share: f64,
 ) -> Vec<Reason> {
+    let Measured { distinct, mismatches, bound, needed, latency } = *measured;
     let mut reasons = Vec::new();
     if known.inferred {
         reasons
@@ -248,13 +271,13 @@ fn missing(
         reasons.push(Reason::shed(not_judged_share, policy.max_unjudged_share));
     }
     for branch in &known.branches {
-        let seen = pool.branches.get(&branch.name).copied().unwrap_or_default();
+        let seen = pool.sum.branches.get(&branch.name).copied().unwrap_or_default();
         if seen < branch.min {
             reasons.push(Reason::branch(branch, seen));
         }
     }
-    if let Some(below) = policy.latency_p95_ratio_below {
-        match p95_ratio(pool, policy.confidence) {
+    if let Some((below, ratio)) = latency {
+        match ratio {
             None => reasons.push(Reason::new(
                 ReasonKind::LatencyUnknown,
                 "too few answers to bound the 95th percentile of both sides",

@@ -85,6 +85,16 @@ pub(super) fn upper_bound(k: u64, n: u64, level: f64) -> f64 {
     root(|p| (1.0 - level) - at_least(k + 1, n, p))
 }
 
+/// The first number above `low` for which this holds, where it goes on holding from there on; `high`, for which it is not asked,
+/// where it holds for none below.
+pub(super) fn first(mut low: u64, mut high: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { high = middle } else { low = middle }
+    }
+    high
+}
+
 /// Where a function of a rate changes its sign, by bisection.
 fn root(of: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);

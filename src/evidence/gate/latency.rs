@@ -1,9 +1,8 @@
 //! How much slower the candidate is, without a guess at any distribution: order statistics bound a percentile whatever its law
 //! (H. A. David and H. N. Nagaraja, "Order Statistics", 2003, section 7.1). The bound is for one look.
 
-use super::Pool;
-use crate::evidence::Histogram;
-use crate::evidence::stats::at_least;
+use crate::evidence::stats::{at_least, first};
+use crate::evidence::{CellDelta, Histogram};
 
 const SHARE: f64 = 0.95;
 
@@ -17,11 +16,11 @@ pub struct Ratio {
 }
 
 /// The ratio at this confidence; `None` where there are too few answers to bound it.
-pub fn p95_ratio(pool: &Pool, confidence: f64) -> Option<Ratio> {
+pub fn p95_ratio(sum: &CellDelta, confidence: f64) -> Option<Ratio> {
     // Two percentiles, each with two ends.
     let level = (1.0 - confidence) / 4.0;
-    let (least, most) = bounds(&pool.candidate_us, level)?;
-    let (base_least, base_most) = bounds(&pool.primary_us, level)?;
+    let (least, most) = bounds(&sum.candidate_us, level)?;
+    let (base_least, base_most) = bounds(&sum.primary_us, level)?;
     let share = |a: u64, b: u64| a.max(1) as f64 / b.max(1) as f64;
     Some(Ratio { least: share(least, base_most), most: share(most, base_least) })
 }
@@ -30,49 +29,37 @@ pub fn p95_ratio(pool: &Pool, confidence: f64) -> Option<Ratio> {
 fn bounds(histogram: &Histogram, level: f64) -> Option<(u64, u64)> {
     let n = histogram.count();
     // The k-th shortest lies above the percentile unless at least k answers lie below it.
-    let upper = first(n, |k| at_least(k, n, SHARE) <= level)?;
+    let of_all = |holds: &dyn Fn(u64) -> bool| Some(first(0, n + 1, holds)).filter(|k| *k <= n);
+    let upper = of_all(&|k| at_least(k, n, SHARE) <= level)?;
     // And below it where fewer than k lie below: k - 1 at most.
-    let lower = first(n, |k| 1.0 - at_least(k, n, SHARE) > level)?.checked_sub(1).filter(|k| *k > 0)?;
+    let lower = of_all(&|k| 1.0 - at_least(k, n, SHARE) > level)?.checked_sub(1).filter(|k| *k > 0)?;
     Some((histogram.ranked(lower)?.0, histogram.ranked(upper)?.1))
-}
-
-/// The first of `1..=n` for which this holds, where it goes on holding.
-fn first(n: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
-    let (mut low, mut high) = (0, n + 1);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if holds(middle) { high = middle } else { low = middle }
-    }
-    (high <= n).then_some(high)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pool(primary: impl Iterator<Item = u64>, candidate: impl Iterator<Item = u64>) -> Pool {
-        let mut pool = Pool::default();
-        primary.for_each(|us| pool.primary_us.record(us));
-        candidate.for_each(|us| pool.candidate_us.record(us));
-        pool
+    fn sum(primary: impl Iterator<Item = u64>, candidate: impl Iterator<Item = u64>) -> CellDelta {
+        let mut sum = CellDelta::default();
+        primary.for_each(|us| sum.primary_us.record(us));
+        candidate.for_each(|us| sum.candidate_us.record(us));
+        sum
     }
 
     #[test]
     fn few_answers_bound_nothing() {
-        assert_eq!(p95_ratio(&pool(0..70, 0..10_000), 0.95), None);
-        assert!(p95_ratio(&pool(0..200, 0..200), 0.95).is_some());
+        assert_eq!(p95_ratio(&sum(0..70, 0..10_000), 0.95), None);
+        assert!(p95_ratio(&sum(0..200, 0..200), 0.95).is_some());
     }
 
     #[test]
     fn equal_sides_come_close_to_one_and_a_slow_one_is_told() {
-        let equal =
-            p95_ratio(&pool((1..=20_000).map(|n| 1_000 + n % 997), (1..=20_000).map(|n| 1_000 + n % 991)), 0.95);
+        let equal = p95_ratio(&sum((1..=20_000).map(|n| 1_000 + n % 997), (1..=20_000).map(|n| 1_000 + n % 991)), 0.95);
         let equal = equal.unwrap();
         assert!(equal.least > 0.93 && equal.least <= 1.0 && equal.most >= 1.0 && equal.most < 1.07, "{equal:?}");
-        let slow = p95_ratio(
-            &pool((1..=5_000).map(|n| 1_000 + n % 997), (1..=5_000).map(|n| 1_500 + n * 3 / 2 % 1_499)),
-            0.95,
-        );
+        let slow =
+            p95_ratio(&sum((1..=5_000).map(|n| 1_000 + n % 997), (1..=5_000).map(|n| 1_500 + n * 3 / 2 % 1_499)), 0.95);
         let slow = slow.unwrap();
         assert!(slow.least > 1.35 && slow.most < 1.65, "{slow:?}");
     }

@@ -1,7 +1,7 @@
 //! One route's cells as one: what is recent, and of candidate builds that are still of interest.
 
 use super::{EvidenceFrom, Policy};
-use crate::evidence::{Builds, CellDelta, CellKey, Distinct, Histogram, Mismatches};
+use crate::evidence::{Builds, CellDelta, CellKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -22,26 +22,10 @@ pub struct VersionsPooled {
 /// A route's evidence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
-    /// Exchanges by verdict word.
-    pub verdicts: BTreeMap<String, u64>,
-    /// Distinct requests compared.
-    pub distinct: Distinct,
-    /// Of these, with a mismatch that counts.
-    pub mismatching: Mismatches,
-    /// The primary's latency.
-    pub primary_us: Histogram,
-    /// The candidate's.
-    pub candidate_us: Histogram,
-    /// Leaves compared.
-    pub leaves: u64,
-    /// By rule name: (hits, leaves hidden).
-    pub rules: BTreeMap<String, (u64, u64)>,
-    /// Exchanges by declared branch.
-    pub branches: BTreeMap<String, u64>,
+    /// All of its cells that count, in one.
+    pub sum: CellDelta,
     /// By class of caller: statuses of both sides and how often.
     pub principals: BTreeMap<String, BTreeMap<(u16, u16), u64>>,
-    /// The last exchange, milliseconds since the Unix epoch.
-    pub last_ms: u64,
     /// What was pooled.
     pub versions: VersionsPooled,
     /// Exchanges that are too old to count.
@@ -93,26 +77,12 @@ fn wanted<'a>(cells: &[(&'a CellKey, &'a CellDelta)], from: EvidenceFrom) -> BTr
 
 impl Pool {
     fn add(&mut self, key: &CellKey, cell: &CellDelta) {
-        for (verdict, n) in &cell.verdicts {
-            *self.verdicts.entry(verdict.clone()).or_default() += n;
-        }
-        self.distinct.merge(&cell.distinct);
-        self.mismatching.merge(&cell.mismatching);
-        self.primary_us.merge(&cell.primary_us);
-        self.candidate_us.merge(&cell.candidate_us);
-        self.leaves += cell.leaves;
-        for (name, (hits, hidden)) in &cell.rules {
-            let sum = self.rules.entry(name.clone()).or_default();
-            *sum = (sum.0 + hits, sum.1 + hidden);
-        }
-        for (name, n) in &cell.branches {
-            *self.branches.entry(name.clone()).or_default() += n;
-        }
+        self.sum.merge(cell);
+        self.sum.last_ms = self.sum.last_ms.max(last_ms(key, cell));
         let statuses = self.principals.entry(key.principal.clone()).or_default();
         for (pair, n) in &cell.statuses {
             *statuses.entry(*pair).or_default() += n;
         }
-        self.last_ms = self.last_ms.max(last_ms(key, cell));
         self.versions.candidate.insert(key.candidate_version.clone());
         self.versions.primary.insert(key.primary_version.clone());
         self.versions.rule_sets.insert(key.rule_set);
@@ -120,11 +90,11 @@ impl Pool {
     }
     /// Exchanges of one verdict.
     pub fn of(&self, verdict: &str) -> u64 {
-        self.verdicts.get(verdict).copied().unwrap_or_default()
+        self.sum.verdicts.get(verdict).copied().unwrap_or_default()
     }
     /// Exchanges pooled.
     pub fn exchanges(&self) -> u64 {
-        self.verdicts.values().sum()
+        self.sum.verdicts.values().sum()
     }
     /// The share of exchanges that could not be told.
     pub fn unjudged_share(&self) -> f64 {
@@ -132,13 +102,13 @@ impl Pool {
     }
     /// The share of leaves that rules kept from being compared.
     pub fn hidden_share(&self) -> f64 {
-        let hidden: u64 = self.rules.values().map(|(_, hidden)| hidden).sum();
+        let hidden: u64 = self.sum.rules.values().map(|(_, hidden)| hidden).sum();
         // Bodies of the same bytes count no leaves, and rules may hide some of theirs.
-        hidden as f64 / self.leaves.max(hidden).max(1) as f64
+        hidden as f64 / self.sum.leaves.max(hidden).max(1) as f64
     }
     /// The rule that hides most.
     pub fn hides_most(&self) -> Option<&str> {
-        let most = self.rules.iter().filter(|(_, (_, hidden))| *hidden > 0).max_by_key(|(_, (_, hidden))| *hidden);
+        let most = self.sum.rules.iter().filter(|(_, (_, hidden))| *hidden > 0).max_by_key(|(_, (_, hidden))| *hidden);
         most.map(|(name, _)| name.as_str())
     }
     /// True where a signature was seen under builds that were pooled; one of no builds always was.
