@@ -2,6 +2,7 @@
 //! path nor the shadow side ever waits for whoever asks.
 
 mod api;
+mod gate;
 mod guard;
 mod metrics;
 mod reload;
@@ -80,6 +81,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/api/ledger", get(api::ledger))
         .route("/api/report", get(api::report))
+        .route("/api/gate", get(gate::gate))
         .route("/api/signatures/{id}", get(api::signature))
         .route("/api/mirror", get(api::mirror))
         .route("/api/mirror/{switch}", post(api::switch))

@@ -5,6 +5,7 @@ mod config;
 mod diff;
 mod exit;
 mod failure;
+mod gate;
 mod hand_over;
 mod inherited;
 mod ledger;
@@ -48,6 +49,8 @@ enum Command {
     Report(report::Args),
     /// Show one kind of mismatch: both answers, what differs, two curl lines
     Show(show::Args),
+    /// Say of each route whether it may be cut over, and why
+    Gate(gate::Args),
     /// Print the account of every request
     Ledger(ledger::Args),
     /// Work with the config file
@@ -69,6 +72,7 @@ pub fn main() -> Exit {
         Command::Diff(args) => diff::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Config(args) => config::run(&args),
     };

@@ -2,10 +2,11 @@
 
 use super::client::{self, Client};
 use super::failure::Failure;
-use crate::config::{Flags, load};
+use crate::config::{Config, Flags, load};
 use crate::report::Query;
 use crate::report::build;
 use crate::report::curl::Sides;
+use crate::report::gate::{self, Asked, Evidence, GateView};
 use crate::report::text::clean;
 use crate::report::views::{LedgerView, ReportView, ShowView};
 use crate::store::{AtRest, StoreError};
@@ -39,13 +40,17 @@ pub(crate) enum Source {
 
 const DEFAULT_STORE: &str = "paritee-store";
 
+impl Where {
+    /// The config that it names, if any.
+    pub(crate) fn config(&self) -> Result<Option<Config>, Failure> {
+        Ok(self.config.as_deref().map(|file| load(Some(file), &Flags::default())).transpose()?)
+    }
+}
+
 impl Source {
     /// Finds it.
     pub(crate) fn find(place: &Where) -> Result<Source, Failure> {
-        let config = match &place.config {
-            Some(file) => Some(load(Some(file), &Flags::default())?),
-            None => None,
-        };
+        let config = place.config()?;
         if let Some(dir) = &place.store {
             return Ok(Source::AtRest(open(dir)?));
         }
@@ -86,6 +91,24 @@ impl Source {
             Source::Running(client) if query.is_empty() => read(client.get("/api/report")),
             Source::Running(client) => {
                 read(client.get(&format!("/api/report?q={}", client::percent(&Query::text(words)))))
+            }
+        }
+    }
+    /// What the gate says. A running tee has a config of its own; that of a store at rest is the one that was named, if any.
+    pub(crate) fn gate(&self, config: Option<&Config>, asked: &Asked) -> Result<GateView, Failure> {
+        match self {
+            Source::AtRest(store) => {
+                let (cells, signatures) = (store.cells()?, store.signatures()?);
+                let (figures, ledger) = (store.figures(), store.ledger()?);
+                let evidence = Evidence { cells: &cells, signatures: &signatures, figures: &figures, ledger: &ledger };
+                gate::gate(config, &evidence, asked, now_ms()).map_err(|error| Failure::usage(error.to_string()))
+            }
+            Source::Running(client) => {
+                let wanted = [("gate", &asked.gate), ("route", &asked.route), ("role", &asked.role)];
+                let wanted = wanted.into_iter().filter_map(|(name, value)| {
+                    value.as_ref().map(|value| format!("{name}={}", client::percent(value)))
+                });
+                read(client.get(&format!("/api/gate?{}", wanted.collect::<Vec<_>>().join("&"))))
             }
         }
     }

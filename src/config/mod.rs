@@ -6,6 +6,7 @@ mod address;
 mod error;
 mod files;
 mod fixed;
+mod gate;
 mod guards;
 mod load;
 mod raw;
@@ -280,6 +281,8 @@ pub struct Config {
     pub redact: Redact,
     /// The store.
     pub store: StoreConfig,
+    /// Gates, at least one.
+    pub gates: Vec<crate::evidence::Policy>,
     /// Sections and settings that were read but do not act in this version, and other things said at start.
     pub warnings: Vec<String>,
 }

@@ -212,19 +212,19 @@ pub(super) struct RawBranch {
     pub(super) min: Option<Spanned<u64>>,
 }
 
-/// `[[gate]]`: read, not acted on yet.
+/// `[[gate]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawGate {
     pub(super) name: Text,
-    pub(super) mismatch_rate_below: Option<f64>,
-    pub(super) confidence: Option<f64>,
+    pub(super) mismatch_rate_below: Option<Spanned<f64>>,
+    pub(super) confidence: Option<Spanned<f64>>,
     pub(super) max_age: Option<Text>,
-    pub(super) max_unjudged_share: Option<f64>,
+    pub(super) max_unjudged_share: Option<Spanned<f64>>,
     pub(super) open_signatures: Option<u64>,
     pub(super) evidence_from: Option<Text>,
-    pub(super) latency_p95_ratio_below: Option<f64>,
+    pub(super) latency_p95_ratio_below: Option<Spanned<f64>>,
+    pub(super) max_hidden_share: Option<Spanned<f64>>,
 }
 
 /// A string or a number, for settings that read well as either (`"16MiB"` or `16777216`).

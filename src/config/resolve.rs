@@ -8,7 +8,7 @@ use super::source::{Env, Source};
 use super::tls;
 use super::trust::Roots;
 use super::{Config, Flags, Redact, Upstream};
-use super::{address, rule, sections, session, side, split};
+use super::{address, gate, rule, sections, session, side, split};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
 use std::net::SocketAddr;
@@ -87,6 +87,7 @@ pub(super) fn resolve(
     let sides = [Some(&primary), candidate.as_ref(), secondary.as_ref()];
     let context = Context { owners, ..context(&source, &raw, &sides)? };
     let workers = workers(&source, flags.workers, &raw.workers, around.cores)?;
+    let gates = gate::gates(&source, &raw.gate)?;
     Ok(Config {
         listen,
         admin,
@@ -103,6 +104,7 @@ pub(super) fn resolve(
         context: Arc::new(context),
         redact,
         store,
+        gates,
         warnings,
     })
 }
@@ -342,10 +344,31 @@ mod tests {
 
     #[test]
     fn what_does_not_act_is_said() {
-        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n[[gate]]\nname = \"x\"\n";
+        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n[[role]]\nname = \"x\"\ndepends_on = [\"y\"]\n";
         let warnings = file(text).unwrap().warnings.join("\n");
-        for section in ["[confirm]", "[[gate]]"] {
+        for section in ["[confirm]", "[[role]] depends_on"] {
             assert!(warnings.contains(&format!("{section} is read but has no effect")), "{warnings}");
+        }
+    }
+
+    #[test]
+    fn gates_are_what_is_said_and_usual_otherwise() {
+        use crate::evidence::{EvidenceFrom, Policy};
+        assert_eq!(file("").unwrap().gates, [Policy::default()]);
+        let text = "[[gate]]\nname = \"cutover\"\nmismatch_rate_below = 0.001\nmax_age = \"1d\"\nevidence_from = \"current\"\n\
+                    [[gate]]\nname = \"soft\"\nopen_signatures = 3\nlatency_p95_ratio_below = 1.5\n";
+        let gates = file(text).unwrap().gates;
+        assert_eq!((gates[0].mismatch_rate_below, gates[0].max_age_ms), (0.001, 86_400_000));
+        assert_eq!((gates[0].evidence_from, gates[0].open_signatures), (EvidenceFrom::Last(1), None));
+        assert_eq!((gates[1].open_signatures, gates[1].latency_p95_ratio_below), (Some(3), Some(1.5)));
+        for (text, place, says) in [
+            ("[[gate]]\nname = \"x\"\nconfidence = 1.0\n", "paritee.toml:3:14", "0.5 to"),
+            ("[[gate]]\nname = \"x\"\nevidence_from = \"last:0\"\n", "paritee.toml:3:17", "last:3"),
+            ("[[gate]]\nname = \"x\"\n[[gate]]\nname = \"x\"\n", "paritee.toml:4:8", "already declared"),
+            ("[[gate]]\nname = \"x\"\nmismatch_rate = 0.1\n", "paritee.toml:3:1", "mismatch_rate_below"),
+        ] {
+            let error = file(text).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(says), "{error}");
         }
     }
 

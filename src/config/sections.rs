@@ -19,7 +19,6 @@ use toml::Spanned;
 pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<String>) {
     let said = [
         ("[confirm]", raw.confirm.is_some()),
-        ("[[gate]]", !raw.gate.is_empty()),
         ("[[role]] depends_on", raw.role.iter().any(|role| !role.depends_on.is_empty())),
         ("[[route.branch]]", raw.route.iter().any(|route| !route.branch.is_empty())),
     ];

@@ -7,6 +7,7 @@ mod compact;
 pub mod csv;
 pub mod curl;
 pub mod diff;
+pub mod gate;
 pub mod html;
 pub mod json;
 pub mod jsonl;

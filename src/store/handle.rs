@@ -1,9 +1,9 @@
 //! The handle by which the rest of the tee reaches the writer thread. Nothing here waits for the disk but what says so.
 
 use super::state::Bounds;
-use super::writer::{BATCHES, Ending, QUESTIONS, Question, Shared, Writer};
+use super::writer::{BATCHES, Ending, QUESTIONS, Question, Reply, Shared, Writer};
 use super::{Figures, LeftOut, Opened, Options, SignatureRecord, StoreError};
-use crate::evidence::{EvidenceBatch, Exemplar, Ledger, Source, Suppression};
+use crate::evidence::{CellDelta, CellKey, EvidenceBatch, Exemplar, Ledger, Source, Suppression};
 use crate::judge::SignatureId;
 use std::path::Path;
 use std::sync::Arc;
@@ -145,6 +145,13 @@ impl StoreHandle {
     /// A signature's exemplars, in order of their hash; none where there is no such signature. Waits for the writer thread,
     /// at most five seconds: not for a live or an async thread.
     pub fn exemplars(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
+        self.ask(|reply| Question::Exemplars(id, reply))
+    }
+    /// Every cell that is durable, the oldest hour first. Waits likewise.
+    pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+        self.ask(Question::Cells)
+    }
+    fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {
         let wrong =
             |message: &str| StoreError::Io { dir: self.shared.dir.clone(), source: std::io::Error::other(message) };
         let (reply, answer) = sync_channel(1);
@@ -156,7 +163,7 @@ impl StoreHandle {
             if desk.questions.len() >= QUESTIONS {
                 return Err(wrong("too many readers wait: try again"));
             }
-            desk.questions.push_back(Question { id, reply });
+            desk.questions.push_back(question(reply));
             self.shared.work.notify_one();
         }
         answer.recv_timeout(PATIENCE).map_err(|_| wrong("the store thread does not answer: try again"))?

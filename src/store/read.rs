@@ -23,6 +23,18 @@ pub(super) fn exemplars(disk: &Disk, id: SignatureId, kept: &[Kept]) -> Result<V
     open::guarded(disk.dir(), || kept.iter().map(one).collect())
 }
 
+/// Every cell, the oldest hour first.
+pub(super) fn cells(disk: &Disk) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+    open::guarded(disk.dir(), || {
+        let mut cells = Vec::new();
+        for item in disk.table(Table::Cell, Table::Cell.prefix(), false)? {
+            let stored: StoredCell = disk.decode(&item?.1)?;
+            cells.push((stored.key, stored.cell));
+        }
+        Ok(cells)
+    })
+}
+
 /// A store at rest, opened for queries alone: no record in it is changed. (Opening is sled's: it finishes a batch that a
 /// crash cut short, as the next start would.)
 pub struct AtRest {
@@ -83,14 +95,7 @@ impl AtRest {
     }
     /// Every cell, oldest hour first.
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
-        open::guarded(self.disk.dir(), || {
-            let mut cells = Vec::new();
-            for item in self.disk.table(Table::Cell, Table::Cell.prefix(), false)? {
-                let stored: StoredCell = self.disk.decode(&item?.1)?;
-                cells.push((stored.key, stored.cell));
-            }
-            Ok(cells)
-        })
+        cells(&self.disk)
     }
     /// What rules hide, and which routes were cut over.
     pub fn figures(&self) -> super::Figures {

@@ -8,7 +8,7 @@ use super::index::{Changed, Index};
 use super::record::Session;
 use super::state::{Bounds, Change, State};
 use super::{Opened, Options, StoreError, open, read};
-use crate::evidence::{EvidenceBatch, Exemplar, Source};
+use crate::evidence::{CellDelta, CellKey, EvidenceBatch, Exemplar, Source};
 use crate::judge::SignatureId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
@@ -24,11 +24,15 @@ pub(super) const QUESTIONS: usize = 16;
 /// Between two attempts to open a store that failed: doubled from the first to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Somebody wants a signature's exemplars.
-pub(super) struct Question {
-    pub(super) id: SignatureId,
-    pub(super) reply: SyncSender<Result<Vec<Exemplar>, StoreError>>,
+/// Somebody wants what is in no index.
+pub(super) enum Question {
+    /// A signature's exemplars.
+    Exemplars(SignatureId, Reply<Vec<Exemplar>>),
+    /// All cells.
+    Cells(Reply<Vec<(CellKey, CellDelta)>>),
 }
+
+pub(super) type Reply<T> = SyncSender<Result<T, StoreError>>;
 
 /// How the thread is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,10 +199,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         loop {
             let (questions, ending) = self.wait();
-            for question in questions {
-                // who asked may have gone
-                let _ = question.reply.try_send(self.answer(question.id));
-            }
+            questions.into_iter().for_each(|question| self.answer(question));
             let mut clean = None;
             let was_open = self.ready.is_some();
             let now = ending != Ending::Not || was_open || Instant::now() >= self.retry_at;
@@ -246,14 +247,23 @@ impl Writer {
         }
         (std::mem::take(&mut desk.questions), desk.ending)
     }
-    fn answer(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
-        let Some((disk, state)) = &self.ready else {
+    /// Who asked may have gone.
+    fn answer(&self, question: Question) {
+        let ready = self.ready.as_ref().ok_or_else(|| {
             let source = std::io::Error::other("it does not take reads at present; see the log");
-            return Err(StoreError::Io { dir: self.shared.dir.clone(), source });
-        };
-        match state.signatures.get(&id) {
-            Some(entry) => read::exemplars(disk, id, &entry.kept),
-            None => Ok(Vec::new()),
+            StoreError::Io { dir: self.shared.dir.clone(), source }
+        });
+        match question {
+            Question::Exemplars(id, reply) => {
+                let exemplars = ready.and_then(|(disk, state)| match state.signatures.get(&id) {
+                    Some(entry) => read::exemplars(disk, id, &entry.kept),
+                    None => Ok(Vec::new()),
+                });
+                let _ = reply.try_send(exemplars);
+            }
+            Question::Cells(reply) => {
+                let _ = reply.try_send(ready.and_then(|(disk, _)| read::cells(disk)));
+            }
         }
     }
 
