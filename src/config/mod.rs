@@ -3,6 +3,7 @@
 //! Refuse early, name the key, point at the span. No `Option` without a meaning.
 
 mod address;
+mod branch;
 mod error;
 mod files;
 mod fixed;
@@ -12,6 +13,7 @@ mod load;
 mod raw;
 mod raw_rule;
 mod resolve;
+mod role;
 mod routes;
 mod rule;
 mod rule_kind;
@@ -25,8 +27,10 @@ mod tls;
 mod trust;
 
 pub use crate::evidence::StoreBodies;
+pub use branch::Branches;
 pub use error::{ConfigError, Place, Told};
 pub use load::{Given, load, secret_key};
+pub use role::Role;
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
 pub use split::SplitBy;
 
@@ -283,6 +287,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Gates, at least one.
     pub gates: Vec<crate::evidence::Policy>,
+    /// The monolith's responsibilities, as declared.
+    pub roles: Vec<Role>,
     /// Sections and settings that were read but do not act in this version, and other things said at start.
     pub warnings: Vec<String>,
 }

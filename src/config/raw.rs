@@ -177,7 +177,7 @@ pub(super) struct RawClaim {
     pub(super) claim: Text,
 }
 
-/// `[[role]]`: its name counts, the rest is read, not acted on yet.
+/// `[[role]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRole {
@@ -202,10 +202,9 @@ pub(super) struct RawRoute {
     pub(super) branch: Vec<RawBranch>,
 }
 
-/// `[[route.branch]]`: read, not acted on yet.
+/// `[[route.branch]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawBranch {
     pub(super) name: Text,
     pub(super) when: Text,

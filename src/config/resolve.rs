@@ -7,8 +7,8 @@ use super::routes::{Pattern, Refused, RouteConfig, RouteTable};
 use super::source::{Env, Source};
 use super::tls;
 use super::trust::Roots;
-use super::{Config, Flags, Redact, Upstream};
-use super::{address, gate, rule, sections, session, side, split};
+use super::{Config, Flags, Redact, Role, Upstream};
+use super::{address, branch, gate, role, rule, sections, session, side, split};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
 use std::net::SocketAddr;
@@ -67,7 +67,8 @@ pub(super) fn resolve(
         raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
     let redact = sections::redact(&source, &raw.redact, around.base)?;
-    let (routes, general_rules) = routes(&source, &raw, &redact, around.today, &mut warnings)?;
+    let roles = role::roles(&source, &raw.role, &mut warnings)?;
+    let (routes, general_rules) = routes(&source, &raw, &roles, &redact, around.today, &mut warnings)?;
     if candidate.is_none()
         && let Some(owned) =
             raw.route.iter().find_map(|route| route.owner.as_ref().filter(|o| o.get_ref() == "candidate"))
@@ -105,6 +106,7 @@ pub(super) fn resolve(
         redact,
         store,
         gates,
+        roles,
         warnings,
     })
 }
@@ -202,11 +204,11 @@ fn workers(
 fn routes(
     source: &Source<'_>,
     raw: &RawConfig,
+    roles: &[Role],
     redact: &Redact,
     today: i64,
     warnings: &mut Vec<String>,
 ) -> Result<(RouteTable, Arc<crate::rules::RuleSet>), ConfigError> {
-    let roles = sections::roles(source, &raw.role)?;
     let general = rule::specs(source, &raw.rule, false, today, warnings)?;
     let general_rules = Arc::new(rule::compile(source, &general, [&raw.rule, &[]])?);
     let mut table = RouteTable::default();
@@ -225,11 +227,12 @@ fn routes(
         };
         let config = RouteConfig {
             route: Route::declared(pattern.name()),
-            role: sections::role_of(source, route, &roles)?,
+            role: role::role_of(source, route, roles)?,
             mirror: sections::mirror_word(source, route)?,
             owned_by_candidate: sections::owner_word(source, route)?,
             establishes: false,
             split_by: split::split_by(source, route, redact)?,
+            branches: branch::branches(source, &route.branch)?,
             rules,
         };
         let span = route.pattern.span();
@@ -344,11 +347,9 @@ mod tests {
 
     #[test]
     fn what_does_not_act_is_said() {
-        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n[[role]]\nname = \"x\"\ndepends_on = [\"y\"]\n";
+        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n";
         let warnings = file(text).unwrap().warnings.join("\n");
-        for section in ["[confirm]", "[[role]] depends_on"] {
-            assert!(warnings.contains(&format!("{section} is read but has no effect")), "{warnings}");
-        }
+        assert!(warnings.contains("[confirm] is read but has no effect"), "{warnings}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Declared routes: which one a request belongs to.
 
-use super::SplitBy;
+use super::{Branches, SplitBy};
 use crate::exchange::Route;
 use crate::rules::RuleSet;
 use foldhash::fast::FixedState;
@@ -28,6 +28,8 @@ pub struct RouteConfig {
     pub establishes: bool,
     /// Tells the operations apart that share this route's path.
     pub split_by: Option<SplitBy>,
+    /// What evidence must have seen.
+    pub branches: Branches,
     /// General rules and its own, compiled.
     pub rules: Arc<RuleSet>,
 }
@@ -174,7 +176,9 @@ mod tests {
         let route = Route::declared(pattern.name());
         let rules = Arc::new(RuleSet::default());
         let (role, mirror, owned_by_candidate, establishes, split_by) = (None, None, false, false, None);
-        table.add(&pattern, RouteConfig { route, role, mirror, owned_by_candidate, establishes, split_by, rules })
+        let branches = Branches::default();
+        let config = RouteConfig { route, role, mirror, owned_by_candidate, establishes, split_by, branches, rules };
+        table.add(&pattern, config)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The sections one by one: values as typed to values as meant, defaults where nothing is said.
 
 use super::error::ConfigError;
-use super::raw::{OneOrMany, RawCompare, RawConfig, RawMirror, RawRedact, RawRole, RawRoute, RawStore, Scalar, Text};
+use super::raw::{OneOrMany, RawCompare, RawConfig, RawMirror, RawRedact, RawRoute, RawStore, Scalar, Text};
 use super::source::Source;
 use super::spelling;
 use super::{Breaker, Mirror, Rate, Redact, SampleKey, StoreBodies, StoreConfig};
@@ -11,17 +11,12 @@ use crate::redact::{RedactOptions, Redactor};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
 
 /// Sections and keys that are read but have no effect yet: said, so that nobody relies on them.
 pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<String>) {
-    let said = [
-        ("[confirm]", raw.confirm.is_some()),
-        ("[[role]] depends_on", raw.role.iter().any(|role| !role.depends_on.is_empty())),
-        ("[[route.branch]]", raw.route.iter().any(|route| !route.branch.is_empty())),
-    ];
+    let said = [("[confirm]", raw.confirm.is_some())];
     for (what, _) in said.into_iter().filter(|(_, present)| *present) {
         warnings.push(format!("{what} is read but has no effect in this version"));
     }
@@ -276,35 +271,6 @@ pub(super) fn check_key_outside_store(
             .allowing("a file outside [store] dir")),
         false => Ok(()),
     }
-}
-
-/// The names of `[[role]]`s.
-pub(super) fn roles(source: &Source<'_>, raw: &[RawRole]) -> Result<Vec<Arc<str>>, ConfigError> {
-    let mut names: Vec<Arc<str>> = Vec::new();
-    for role in raw {
-        let name: Arc<str> = source.expand(&role.name)?.into();
-        if names.contains(&name) {
-            return Err(source.error(role.name.span(), format!("the role `{name}` is already declared")));
-        }
-        names.push(name);
-    }
-    Ok(names)
-}
-
-/// A route's role; it must be declared where any role is.
-pub(super) fn role_of(
-    source: &Source<'_>,
-    route: &RawRoute,
-    roles: &[Arc<str>],
-) -> Result<Option<Arc<str>>, ConfigError> {
-    let Some(text) = &route.role else { return Ok(None) };
-    let name: Arc<str> = source.expand(text)?.into();
-    if !roles.is_empty() && !roles.contains(&name) {
-        let error = source.error(text.span(), format!("the role `{name}` is not declared"));
-        let error = error.near(&name, roles.iter().map(|role| &**role));
-        return Err(error.allowing(format!("a declared [[role]] ({})", roles.join(", "))));
-    }
-    Ok(Some(name))
 }
 
 /// `mirror = "allow" | "never"` of a route.

@@ -88,6 +88,7 @@ pub(super) fn establish(
             owned_by_candidate: false,
             establishes: true,
             split_by: None,
+            branches: super::Branches::default(),
             rules: general.clone(),
         };
         table.add(&pattern, config).map_err(|refused| match refused {

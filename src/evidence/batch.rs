@@ -1,6 +1,9 @@
 //! The unit in which stored evidence changes.
 
-use super::{Builds, CellDelta, CellKey, Counts, Exemplar, MarkCounts, Ownership, PairDelta, PairKey, exemplar_rank};
+use super::{
+    Builds, CellDelta, CellKey, Counts, CoverageDelta, Exemplar, MarkCounts, Ownership, PairDelta, PairKey,
+    exemplar_rank,
+};
 use crate::compare::{Kind, Place, Severity};
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
@@ -101,6 +104,9 @@ pub struct EvidenceBatch {
     /// What was held against the candidate and against a second copy of the monolith.
     #[serde(default)]
     pub pairs: BTreeMap<PairKey, PairDelta>,
+    /// By route: what was seen of it.
+    #[serde(default)]
+    pub coverage: BTreeMap<String, CoverageDelta>,
 }
 
 impl SignatureDelta {
@@ -139,6 +145,7 @@ impl EvidenceBatch {
             exemplars: Vec::new(),
             ownership: Ownership::default(),
             pairs: BTreeMap::new(),
+            coverage: BTreeMap::new(),
         }
     }
 
@@ -167,6 +174,9 @@ impl EvidenceBatch {
                 Entry::Occupied(mut entry) => entry.get_mut().merge(&delta),
             }
         }
+        for (route, delta) in other.coverage {
+            self.coverage.entry(route).or_default().merge(&delta);
+        }
         self.exemplars.extend(other.exemplars);
         self.ownership.merge(&other.ownership);
         self.trim(EvidenceBatch::EXEMPLARS);
@@ -187,7 +197,8 @@ impl EvidenceBatch {
     /// About how many store operations it takes: a batch is closed before there are too many.
     pub fn operations(&self) -> usize {
         let exemplars: usize = self.exemplars.iter().map(|(_, e)| 2 + e.size() / EvidenceBatch::CHUNK).sum();
-        1 + self.cells.len() + self.signatures.len() + self.pairs.len() + exemplars + self.ownership.0.len()
+        let routes = self.ownership.0.len() + self.coverage.len();
+        1 + self.cells.len() + self.signatures.len() + self.pairs.len() + exemplars + routes
     }
 }
 

@@ -1,6 +1,6 @@
 //! A cell: what was compared, by route, versions, rules, principal class and hour. Kept fine, pooled at query time.
 
-use super::{Distinct, MarkCounts, Mismatches};
+use super::{Distinct, MarkCounts, Mismatches, Witnesses};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,9 +52,9 @@ pub struct CellDelta {
     pub leaves: u64,
     /// By rule name: (hits, leaves hidden).
     pub rules: BTreeMap<String, (u64, u64)>,
-    /// By the name of a declared branch: judged exchanges whose primary answer took it.
+    /// By the name of a declared branch: distinct requests, compared, whose primary answer took it.
     #[serde(default)]
-    pub branches: BTreeMap<String, u64>,
+    pub branches: BTreeMap<String, Witnesses>,
     /// The last exchange, milliseconds since the Unix epoch; 0 where a store of format 1 does not say.
     #[serde(default)]
     pub last_ms: u64,
@@ -133,8 +133,8 @@ impl CellDelta {
             sum.0 += hits;
             sum.1 += hidden;
         }
-        for (name, n) in &other.branches {
-            *self.branches.entry(name.clone()).or_default() += n;
+        for (name, witnesses) in &other.branches {
+            self.branches.entry(name.clone()).or_default().merge(witnesses);
         }
         self.last_ms = self.last_ms.max(other.last_ms);
     }

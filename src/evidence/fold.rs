@@ -1,10 +1,12 @@
 //! Folds judged exchanges into the next batch, one at a time. A match costs a few look-ups and no string.
 
 mod broken;
+mod look;
 mod names;
 #[cfg(test)]
 mod tests;
 
+pub use look::Look;
 pub use names::request_key;
 
 use super::build::{self, Building};
@@ -75,6 +77,7 @@ pub struct Fold {
     overflow: u64,
     /// Where there is a secondary.
     pairs: Option<Pairs>,
+    looked: look::Looked,
 }
 
 impl Fold {
@@ -99,6 +102,7 @@ impl Fold {
             ids: Ids::new(Bounds::default()),
             overflow: 0,
             pairs: None,
+            looked: look::Looked::default(),
         }
     }
 
@@ -130,11 +134,12 @@ impl Fold {
     /// About how many store operations the next batch takes.
     pub fn operations(&self) -> usize {
         let pairs = self.pairs.as_ref().map_or(0, Pairs::len);
-        1 + self.cells.len() + self.signatures.len() + pairs + self.exemplars.len() * 4
+        1 + self.cells.len() + self.signatures.len() + pairs + self.exemplars.len() * 4 + self.looked.len()
     }
 
     /// Adds one judged exchange. Its claims about ids are held against earlier ones: what breaks a map is a signature of its
-    /// own, and the judgement, its verdict and its cell stay as they are.
+    /// own, and the judgement, its verdict and its cell stay as they are. Gives the name under which its request is counted as
+    /// distinct; none where the judgement is evidence of no request.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is a fact of its own; a struct would be built once and taken apart"
@@ -148,13 +153,13 @@ impl Fold {
         redactor: &Redactor,
         store: StoreBodies,
         session: Session<'_>,
-    ) {
+    ) -> Option<u64> {
         let name = names_a_request(judgement.verdict).then(|| self.namer.name(exchange));
         count(self.cell(exchange, rule_set, versions), name, exchange, judgement);
         let mut entering = SmallVec::new();
         let broken = self.count_broken(exchange, judgement, session.name, versions, redactor, &mut entering);
         if judgement.verdict != Verdict::Mismatch && broken.is_empty() {
-            return;
+            return name;
         }
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
@@ -168,6 +173,7 @@ impl Fold {
             let exemplar = build::exemplar(&building);
             self.exemplars.extend(entering.into_iter().map(|id| (id, exemplar.clone())));
         }
+        name
     }
 
     /// What a judgement of this route found where noise may be; `None` where it says nothing of it.
@@ -207,6 +213,7 @@ impl Fold {
         }
         batch.signatures = std::mem::take(&mut self.signatures);
         batch.exemplars = std::mem::take(&mut self.exemplars);
+        batch.coverage = self.looked.take();
         batch.pairs = self.pairs.as_mut().map(Pairs::take).unwrap_or_default();
         batch.trim(self.keep); // an early one may have been pushed out since
         batch

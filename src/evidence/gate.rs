@@ -14,7 +14,7 @@ pub use latency::{Ratio, p95_ratio};
 pub use pool::{Pool, VersionsPooled, pool};
 pub use reason::{Reason, ReasonKind};
 
-use super::{Builds, SignatureFacts, clean_requests_needed, upper_rate};
+use super::{Builds, SignatureFacts, Witnesses, clean_requests_needed, upper_rate};
 use crate::compare::Severity;
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ impl Default for Policy {
 pub struct BranchNeed {
     /// Its name.
     pub name: String,
-    /// Exchanges that must have taken it.
+    /// Distinct requests that must have taken it, at most [`Witnesses::MOST`].
     pub min: u64,
 }
 
@@ -86,8 +86,8 @@ pub struct RouteKnown {
     pub branches: Vec<BranchNeed>,
     /// Nothing would tell a candidate that passes its requests back to the monolith.
     pub self_proxying_unchecked: bool,
-    /// Whose data is returned is not held against who asks.
-    pub ownership_unchecked: bool,
+    /// The classes of callers whose answers are not held against who asks.
+    pub ownership_unchecked: Vec<String>,
 }
 
 /// A signature of the route, as far as the gate is concerned.
@@ -164,8 +164,9 @@ pub fn decide(
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.word()));
     let word = reasons.iter().map(Reason::word).max().unwrap_or(Word::Ready);
     let mut notes = Vec::new();
-    if known.ownership_unchecked {
-        notes.push("ownership unchecked: no `subject` and `owner_paths` say whose data an answer is".to_owned());
+    if !known.ownership_unchecked.is_empty() {
+        let classes = known.ownership_unchecked.join(", ");
+        notes.push(format!("ownership unchecked for {classes}: no `owner_paths` say whose data an answer is"));
     }
     if pool.too_old > 0 {
         notes.push(format!("{} older exchanges do not count", pool.too_old));
@@ -271,7 +272,7 @@ fn missing(
         reasons.push(Reason::shed(not_judged_share, policy.max_unjudged_share));
     }
     for branch in &known.branches {
-        let seen = pool.sum.branches.get(&branch.name).copied().unwrap_or_default();
+        let seen = pool.sum.branches.get(&branch.name).map_or(0, Witnesses::count);
         if seen < branch.min {
             reasons.push(Reason::branch(branch, seen));
         }

@@ -6,6 +6,7 @@ mod batch;
 mod bound;
 mod build;
 mod cell;
+mod coverage;
 mod distinct;
 mod excerpt;
 mod exemplar;
@@ -20,14 +21,17 @@ mod ownership;
 mod pairs;
 mod stats;
 mod suppress;
+mod traces;
+mod witnesses;
 
 pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use bound::{clean_requests_needed, upper_rate};
 pub use build::stored_request;
 pub use cell::{CellDelta, CellKey, Histogram};
+pub use coverage::{CoverageDelta, Types};
 pub use distinct::Distinct;
 pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
-pub use fold::{Fold, Session, Versions, request_key};
+pub use fold::{Fold, Look, Session, Versions, request_key};
 pub use gate::{
     Against, BranchNeed, EvidenceFrom, Finding, Policy, Pool, Ratio, Reason, ReasonKind, RouteKnown, VersionsPooled,
     Word, decide, p95_ratio, pool,
@@ -40,3 +44,4 @@ pub use noise::{Noise, Paired, Subject, may_be_noise, tell as tell_noise};
 pub use ownership::{Owner, Ownership};
 pub use pairs::{Builds, Found, Group, NoisePlace, PairDelta, PairKey, Shape};
 pub use suppress::{Suppressed, Suppression, suppress};
+pub use witnesses::Witnesses;

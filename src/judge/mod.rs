@@ -4,6 +4,7 @@
 
 mod answers;
 mod bodies;
+mod branch;
 mod claims;
 mod judgement;
 mod ownership;
@@ -13,6 +14,7 @@ mod signature;
 mod tests;
 
 pub use crate::compare::{HeaderPolicy, IdClaim, IdClaims};
+pub use branch::{Branch, Predicate, PredicateError, taken, with_document};
 pub use judgement::{Inconclusive, Judgement, RuleUse, Vacuous, Verdict};
 pub use ownership::{Owners, OwnersByClass};
 pub use signature::{SignatureId, general_path, signature};

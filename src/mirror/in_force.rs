@@ -11,6 +11,7 @@ use super::naming::Naming;
 use super::session::{Passport, Sessions};
 use crate::config::{Config, Rate, RouteIndex, Upstream};
 use crate::exchange::Request;
+use crate::judge::Branch;
 use crate::principal::{Caller, Claims, Credential};
 use crate::redact::{RedactOptions, Redactor};
 use crate::rules::RuleSet;
@@ -119,6 +120,10 @@ impl InForce {
     /// The rules of a declared route, or those of every other.
     pub(super) fn rules(&self, place: Option<RouteIndex>) -> &RuleSet {
         place.map_or(&self.config.general_rules, |index| &self.config.routes.get(index).rules)
+    }
+    /// The declared branches of a route; one that nobody declared has none.
+    pub(super) fn branches(&self, place: Option<RouteIndex>) -> &[Branch] {
+        place.map_or(&[], |index| &self.config.routes.get(index).branches.declared)
     }
     /// Who asks: by a token that the client sends, else by the candidate's credential for its session.
     pub(super) fn caller(&self, request: &Request, passport: &Passport) -> Caller {

@@ -4,7 +4,9 @@ use super::noise::marks_now;
 use super::text::clean;
 use super::{SCHEMA, build};
 use crate::config::Config;
-use crate::evidence::{Against, CellDelta, CellKey, Finding, Ledger, Mark, Policy, RouteKnown, Word, decide, pool};
+use crate::evidence::{
+    Against, BranchNeed, CellDelta, CellKey, Finding, Ledger, Mark, Policy, Pool, RouteKnown, Word, decide, pool,
+};
 use crate::store::{Figures, SignatureRecord};
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
@@ -116,6 +118,7 @@ pub struct Evidence<'a> {
 struct Row<'a> {
     role: Option<&'a str>,
     declared: bool,
+    branches: &'a [BranchNeed],
     cells: Vec<(&'a CellKey, &'a CellDelta)>,
     signatures: Vec<&'a SignatureRecord>,
 }
@@ -130,7 +133,7 @@ pub fn gate(config: Option<&Config>, evidence: &Evidence<'_>, asked: &Asked, now
     let shed: u64 = evidence.ledger.counts.by_not_judged().map(|(_, n)| n).sum();
     let shed = shed as f64 / judged.max(1) as f64;
     let routes: Vec<RouteGateView> =
-        rows.into_iter().map(|(name, row)| route(policy, name, &row, evidence, shed, now_ms)).collect();
+        rows.into_iter().map(|(name, row)| route((policy, config), name, &row, evidence, shed, now_ms)).collect();
     let verdict = routes.iter().map(|route| route.verdict).max().unwrap_or(Word::NotEnoughEvidence);
     let owned = owned
         .into_iter()
@@ -157,7 +160,8 @@ fn rows<'a>(
     let mut rows: BTreeMap<&str, Row<'_>> = BTreeMap::new();
     for route in config.iter().flat_map(|config| config.routes.iter()).filter(|route| route.split_by.is_none()) {
         // What is never mirrored cannot be compared, and a write waits for somebody to allow it.
-        rows.insert(&route.route.name, Row { role: route.role.as_deref(), declared: true, ..Row::default() });
+        let (role, branches) = (route.role.as_deref(), &route.branches.needs[..]);
+        rows.insert(&route.route.name, Row { role, declared: true, branches, ..Row::default() });
     }
     for (key, cell) in evidence.cells {
         rows.entry(&key.route).or_default().cells.push((key, cell));
@@ -170,7 +174,8 @@ fn rows<'a>(
             // An operation's route is named after the declared one that it shares its path with.
             let declared = name.split_once('#').and_then(|(route, _)| config.routes.by_name(route));
             if let Some(index) = declared.filter(|_| !row.declared) {
-                (row.role, row.declared) = (config.routes.get(index).role.as_deref(), true);
+                let declared = config.routes.get(index);
+                (row.role, row.declared, row.branches) = (declared.role.as_deref(), true, &declared.branches.needs);
             }
         }
     }
@@ -190,17 +195,24 @@ fn rows<'a>(
     Ok(rows)
 }
 
-fn route(policy: &Policy, name: &str, row: &Row<'_>, evidence: &Evidence<'_>, shed: f64, now_ms: u64) -> RouteGateView {
+fn route(
+    (policy, config): (&Policy, Option<&Config>),
+    name: &str,
+    row: &Row<'_>,
+    evidence: &Evidence<'_>,
+    shed: f64,
+    now_ms: u64,
+) -> RouteGateView {
     let pooled = pool(row.cells.iter().copied(), policy, now_ms);
     let against: Vec<Against<'_>> = row.signatures.iter().map(|record| against(record, evidence)).collect();
     let known = RouteKnown {
         inferred: !row.declared && row.cells.iter().any(|(key, _)| key.inferred),
-        branches: Vec::new(),
+        branches: row.branches.to_vec(),
         // Neither a build of the monolith's nor an echo of it was ever seen in an answer.
         self_proxying_unchecked: pooled.exchanges() > 0
             && pooled.versions.primary.iter().any(String::is_empty)
             && pooled.of("vacuous") == 0,
-        ownership_unchecked: false,
+        ownership_unchecked: unchecked(config, &pooled),
     };
     let Finding { word, reasons, notes, distinct, mismatches, bound, needed, versions } =
         decide(policy, &known, &pooled, &against, shed);
@@ -229,6 +241,15 @@ fn route(policy: &Policy, name: &str, row: &Row<'_>, evidence: &Evidence<'_>, sh
             last_seen: (pooled.sum.last_ms > 0).then(|| build::time(pooled.sum.last_ms)),
         },
     }
+}
+
+/// The classes of callers of whom nothing says whose data they may see.
+fn unchecked(config: Option<&Config>, pooled: &Pool) -> Vec<String> {
+    let checked = |class: &str| {
+        let owners = config.and_then(|config| config.context.owners.get(class));
+        owners.is_some_and(|owners| !owners.paths.is_empty())
+    };
+    pooled.principals.keys().filter(|class| !checked(class)).cloned().collect()
 }
 
 fn against<'a>(record: &'a SignatureRecord, evidence: &Evidence<'_>) -> Against<'a> {

@@ -35,6 +35,7 @@ mod key;
 mod made;
 mod number;
 mod pattern;
+mod pick;
 mod rename;
 mod rewrite;
 mod same_id;

@@ -3,8 +3,9 @@
 use super::state::Bounds;
 use super::writer::{BATCHES, Ending, QUESTIONS, Question, Reply, Shared, Writer};
 use super::{Figures, LeftOut, Opened, Options, SignatureRecord, StoreError};
-use crate::evidence::{CellDelta, CellKey, EvidenceBatch, Exemplar, Ledger, Source, Suppression};
+use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Ledger, Source, Suppression};
 use crate::judge::SignatureId;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -150,6 +151,10 @@ impl StoreHandle {
     /// Every cell that is durable, the oldest hour first. Waits likewise.
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
         self.ask(Question::Cells)
+    }
+    /// What was seen of each route, as far as it is durable. Waits likewise.
+    pub fn coverage(&self) -> Result<BTreeMap<String, Arc<CoverageDelta>>, StoreError> {
+        self.ask(Question::Coverage)
     }
     fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {
         let wrong =

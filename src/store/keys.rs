@@ -35,6 +35,8 @@ pub(super) enum Table {
     Cell = 0x30,
     /// Pairs by route and builds: what noise is told from.
     Pairs = 0x31,
+    /// What was seen of each route.
+    Coverage = 0x32,
 }
 
 impl Table {
@@ -111,6 +113,11 @@ pub(super) fn pairs(key: &PairKey) -> Key {
         hasher.update(text.as_bytes());
     }
     Table::Pairs.key(&[&hasher.finalize().as_bytes()[..16]])
+}
+
+/// What was seen of a route, by a hash of its name.
+pub(super) fn coverage(route: &str) -> Key {
+    Table::Coverage.key(&[&blake3::hash(route.as_bytes()).as_bytes()[..16]])
 }
 
 #[cfg(test)]

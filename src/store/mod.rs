@@ -3,6 +3,7 @@
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
 //! A batch is applied whole or not at all, and once.
 
+mod coverage;
 mod disk;
 mod gap;
 mod handle;
@@ -123,6 +124,9 @@ pub struct LeftOut {
     /// Pairs of routes and builds that made room for new ones.
     #[serde(default)]
     pub pairs: u64,
+    /// Exchanges that were looked at, of routes whose coverage found no place.
+    #[serde(default)]
+    pub coverage: u64,
 }
 
 /// How much was compared, and how much of it rules kept from being seen; since the store began.

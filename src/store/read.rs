@@ -5,8 +5,9 @@ use super::keys::{self, Table};
 use super::record::{self, Kept, Meta, StoredCell};
 use super::state::{Bounds, State};
 use super::{SignatureRecord, StoreError, gap, index, open};
-use crate::evidence::{CellDelta, CellKey, Exemplar, Ledger, Suppression};
+use crate::evidence::{CellDelta, CellKey, CoverageDelta, Exemplar, Ledger, Suppression};
 use crate::judge::SignatureId;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -97,6 +98,10 @@ impl AtRest {
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
         cells(&self.disk)
     }
+    /// What was seen of each route.
+    pub fn coverage(&self) -> BTreeMap<String, Arc<CoverageDelta>> {
+        self.state.coverage.shared()
+    }
     /// What rules hide, and which routes were cut over.
     pub fn figures(&self) -> super::Figures {
         super::Figures {
@@ -113,13 +118,13 @@ impl AtRest {
     pub fn verify(&self) -> Result<u64, StoreError> {
         open::guarded(self.disk.dir(), || {
             let mut referred = std::collections::BTreeSet::new();
-            let mut records = (self.cells()?.len() + self.state.pairs.len()) as u64;
+            let mut records = (self.cells()?.len() + self.state.pairs.len() + self.state.coverage.len()) as u64;
             for (id, entry) in &self.state.signatures {
                 referred.extend(entry.kept.iter().map(|kept| keys::exemplar(*id, kept.rank, kept.exchange)));
                 records += 1 + exemplars(&self.disk, *id, &entry.kept)?.len() as u64;
             }
             let mut blobs = std::collections::BTreeSet::new();
-            for table in [Table::Signature, Table::Exemplar, Table::Cell, Table::Pairs] {
+            for table in [Table::Signature, Table::Exemplar, Table::Cell, Table::Pairs, Table::Coverage] {
                 for item in self.disk.table(table, table.prefix(), false)? {
                     let (key, value) = item?;
                     if table == Table::Exemplar && !referred.contains(&key) {

@@ -276,6 +276,13 @@ pub(super) struct StoredPairs {
     pub(super) pairs: crate::evidence::PairDelta,
 }
 
+/// A route's coverage, with its name, since the stored key holds a hash of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredCoverage {
+    pub(super) route: String,
+    pub(super) seen: crate::evidence::CoverageDelta,
+}
+
 /// Counters by word.
 pub(super) fn words_of(counts: &Counts) -> BTreeMap<String, u64> {
     let mut words: BTreeMap<String, u64> = BTreeMap::new();

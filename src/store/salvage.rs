@@ -160,6 +160,7 @@ pub(super) fn carry_over(aside: &Path, new: &Disk, now_ms: u64) -> Result<(u64, 
     carrier.signatures()?;
     carrier.table::<record::StoredCell>(Table::Cell)?;
     carrier.table::<record::StoredPairs>(Table::Pairs)?;
+    carrier.table::<record::StoredCoverage>(Table::Coverage)?;
     carrier.table::<record::StoredOwner>(Table::Ownership)?;
     if totals.is_none() || sessions.is_empty() {
         note_loss(new, gaps.into_iter().flatten().collect(), now_ms)?;

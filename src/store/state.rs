@@ -1,5 +1,6 @@
 //! The counters that the writer holds, and the change that one batch makes of them: absolute values, ready to be written.
 
+use super::coverage::Coverage;
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
 use super::pairs::Pairs;
@@ -57,6 +58,7 @@ pub(super) struct State {
     pub(super) ownership: Ownership,
     pub(super) signatures: HashMap<SignatureId, Entry>,
     pub(super) pairs: Pairs,
+    pub(super) coverage: Coverage,
     cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
 }
 
@@ -131,6 +133,7 @@ impl State {
             ownership,
             signatures,
             pairs: Pairs::load(disk)?,
+            coverage: Coverage::load(disk)?,
             cells: HashMap::new(),
         })
     }
@@ -269,6 +272,9 @@ impl State {
         }
         for (key, delta) in &batch.pairs {
             self.pairs.add(key, delta, self.bounds, &mut self.totals, &mut change, disk)?;
+        }
+        for (route, delta) in &batch.coverage {
+            self.coverage.add(route, delta, &mut self.totals, &mut change, disk)?;
         }
         self.ownership.merge(&batch.ownership);
         for route in batch.ownership.0.keys() {

@@ -8,13 +8,13 @@ use super::index::{Changed, Index};
 use super::record::Session;
 use super::state::{Bounds, Change, State};
 use super::{Opened, Options, StoreError, open, read};
-use crate::evidence::{CellDelta, CellKey, EvidenceBatch, Exemplar, Source};
+use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Source};
 use crate::judge::SignatureId;
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Batches waiting at most; a refused one is merged with the next by whoever offers.
@@ -30,6 +30,8 @@ pub(super) enum Question {
     Exemplars(SignatureId, Reply<Vec<Exemplar>>),
     /// All cells.
     Cells(Reply<Vec<(CellKey, CellDelta)>>),
+    /// What was seen of each route.
+    Coverage(Reply<BTreeMap<String, Arc<CoverageDelta>>>),
 }
 
 pub(super) type Reply<T> = SyncSender<Result<T, StoreError>>;
@@ -263,6 +265,9 @@ impl Writer {
             }
             Question::Cells(reply) => {
                 let _ = reply.try_send(ready.and_then(|(disk, _)| read::cells(disk)));
+            }
+            Question::Coverage(reply) => {
+                let _ = reply.try_send(ready.map(|(_, state)| state.coverage.shared()));
             }
         }
     }

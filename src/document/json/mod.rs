@@ -240,6 +240,11 @@ impl<'a> Document<'a> {
         let end = if node.kind.is_container() { node.next } else { 0 };
         Children { nodes: &self.nodes, at: id.0 + 1, end }
     }
+    /// A value and everything below it, in document order.
+    pub fn subtree(&self, id: NodeId) -> impl Iterator<Item = NodeId> + use<> {
+        let end = self.nodes.get(id.0 as usize).map_or(id.0, |node| node.next.max(id.0 + 1));
+        (id.0..end).map(NodeId)
+    }
     /// The first member of that name; `None` where there is none or `id` is no object.
     pub fn member(&self, id: NodeId, name: &[u8]) -> Option<NodeId> {
         if self.kind(id) != NodeKind::Object {

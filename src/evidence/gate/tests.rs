@@ -151,7 +151,8 @@ fn what_was_declared_must_have_been_seen() {
     };
     let seen = |n: u64| {
         let mut cell = cell(0..2_000, 0, NOW);
-        cell.branches.insert("summary fell back".into(), n);
+        let witnesses = cell.branches.entry("summary fell back".into()).or_default();
+        (0..n).for_each(|n| witnesses.insert(n));
         find(&[(key("c1", 999), cell)], &policy(), &known, &[])
     };
     assert_eq!(seen(20).word, Word::Ready);
