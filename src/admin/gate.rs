@@ -8,7 +8,7 @@ use axum::response::Response;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long it waits for what is on its way to the store.
-const SETTLE: Duration = Duration::from_secs(1);
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(serde::Deserialize)]
 pub(super) struct Wanted {
@@ -17,12 +17,15 @@ pub(super) struct Wanted {
     role: Option<String>,
 }
 
+pub(super) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
 pub(super) async fn gate(State(shared): Tee, Parameters(wanted): Parameters<Wanted>) -> Response {
     if let Some(wait) = not_open(&shared) {
         return wait;
     }
     shared.control.settle(SETTLE).await;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let store = shared.control.store();
     let cells = match store.cells() {
         Ok(cells) => cells,
@@ -31,7 +34,7 @@ pub(super) async fn gate(State(shared): Tee, Parameters(wanted): Parameters<Want
     let (signatures, figures, ledger) = (store.signatures(), store.figures(), shared.control.ledger());
     let evidence = Evidence { cells: &cells, signatures: &signatures, figures: &figures, ledger: &ledger };
     let asked = Asked { gate: wanted.gate, route: wanted.route, role: wanted.role };
-    match gate::gate(Some(&shared.control.config()), &evidence, &asked, now_ms) {
+    match gate::gate(Some(&shared.control.config()), &evidence, &asked, now_ms()) {
         Ok(view) => json(StatusCode::OK, &view),
         Err(wrong @ (NoGate::Gate(..) | NoGate::Route(_) | NoGate::Role(_))) => {
             error(StatusCode::NOT_FOUND, wrong.to_string())

@@ -6,6 +6,7 @@ mod gate;
 mod guard;
 mod metrics;
 mod reload;
+mod seen;
 
 use crate::mirror::Control;
 use axum::Router;
@@ -82,6 +83,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/ledger", get(api::ledger))
         .route("/api/report", get(api::report))
         .route("/api/gate", get(gate::gate))
+        .route("/api/coverage", get(seen::of_routes))
+        .route("/api/roles", get(seen::of_roles))
         .route("/api/signatures/{id}", get(api::signature))
         .route("/api/mirror", get(api::mirror))
         .route("/api/mirror/{switch}", post(api::switch))

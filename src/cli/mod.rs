@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod coverage;
 mod diff;
 mod exit;
 mod failure;
@@ -13,6 +14,7 @@ mod log;
 mod message;
 mod out;
 mod report;
+mod roles;
 mod serve;
 mod show;
 mod sides;
@@ -51,6 +53,10 @@ enum Command {
     Show(show::Args),
     /// Say of each route whether it may be cut over, and why
     Gate(gate::Args),
+    /// Say what was seen of each route: fields, statuses by class of caller, declared branches
+    Coverage(coverage::Args),
+    /// List the monolith's roles from the outside in, with the gate's word
+    Roles(roles::Args),
     /// Print the account of every request
     Ledger(ledger::Args),
     /// Work with the config file
@@ -73,6 +79,8 @@ pub fn main() -> Exit {
         Command::Report(args) => report::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
+        Command::Roles(args) => roles::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Config(args) => config::run(&args),
     };

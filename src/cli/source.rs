@@ -5,8 +5,10 @@ use super::failure::Failure;
 use crate::config::{Config, Flags, load};
 use crate::report::Query;
 use crate::report::build;
+use crate::report::coverage::{self, CoverageView, Seen};
 use crate::report::curl::Sides;
 use crate::report::gate::{self, Asked, Evidence, GateView};
+use crate::report::roles::{self, RolesView};
 use crate::report::text::clean;
 use crate::report::views::{LedgerView, ReportView, ShowView};
 use crate::store::{AtRest, StoreError};
@@ -110,6 +112,32 @@ impl Source {
                 });
                 read(client.get(&format!("/api/gate?{}", wanted.collect::<Vec<_>>().join("&"))))
             }
+        }
+    }
+    /// What was seen of each route, or of one.
+    pub(crate) fn coverage(&self, config: Option<&Config>, route: Option<&str>) -> Result<CoverageView, Failure> {
+        match self {
+            Source::AtRest(store) => {
+                let (cells, coverage) = (store.cells()?, store.coverage());
+                Ok(coverage::coverage(config, &Seen { cells: &cells, coverage: &coverage }, route))
+            }
+            Source::Running(client) => {
+                let route = route.map(|route| format!("?route={}", client::percent(route))).unwrap_or_default();
+                read(client.get(&format!("/api/coverage{route}")))
+            }
+        }
+    }
+    /// The monolith's roles from the outside in.
+    pub(crate) fn roles(&self, config: Option<&Config>) -> Result<RolesView, Failure> {
+        match (self, config) {
+            (Source::AtRest(store), Some(config)) => {
+                let gate = self.gate(Some(config), &Asked::default())?;
+                Ok(roles::roles(config, &gate, &store.coverage()))
+            }
+            (Source::AtRest(_), None) => {
+                Err(Failure::usage("roles are declared in the config: name it with --config FILE beside --store"))
+            }
+            (Source::Running(client), _) => read(client.get("/api/roles")),
         }
     }
     /// One signature by the beginning of its id.

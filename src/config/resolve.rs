@@ -69,14 +69,7 @@ pub(super) fn resolve(
     let redact = sections::redact(&source, &raw.redact, around.base)?;
     let roles = role::roles(&source, &raw.role, &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, &roles, &redact, around.today, &mut warnings)?;
-    if candidate.is_none()
-        && let Some(owned) =
-            raw.route.iter().find_map(|route| route.owner.as_ref().filter(|o| o.get_ref() == "candidate"))
-    {
-        return Err(source
-            .error(owned.span(), "this route belongs to the candidate, and there is none")
-            .allowing("[upstreams.candidate] url, or owner = \"primary\""));
-    }
+    role::check_owners(&source, &raw, candidate.is_some())?;
     let store = sections::store(&source, &raw.store, flags.store.as_deref(), around.base)?;
     sections::check_key_outside_store(&source, &raw.redact, &redact, &store)?;
     if redact.key_file.is_none() {

@@ -1,7 +1,7 @@
 //! `[[role]]`: the monolith's responsibilities, and which of them each needs.
 
 use super::error::ConfigError;
-use super::raw::{RawRole, RawRoute};
+use super::raw::{RawConfig, RawRole, RawRoute};
 use super::source::Source;
 use std::sync::Arc;
 
@@ -66,4 +66,15 @@ pub(super) fn role_of(source: &Source<'_>, route: &RawRoute, roles: &[Role]) -> 
         return Err(error.allowing(format!("a declared [[role]] ({})", names.join(", "))));
     }
     Ok(Some(name))
+}
+
+/// No route may belong to a candidate that there is not.
+pub(super) fn check_owners(source: &Source<'_>, raw: &RawConfig, has_candidate: bool) -> Result<(), ConfigError> {
+    let mut owners = raw.route.iter().filter_map(|route| route.owner.as_ref());
+    match owners.find(|owner| owner.get_ref() == "candidate" && !has_candidate) {
+        None => Ok(()),
+        Some(owned) => Err(source
+            .error(owned.span(), "this route belongs to the candidate, and there is none")
+            .allowing("[upstreams.candidate] url, or owner = \"primary\"")),
+    }
 }

@@ -16,6 +16,9 @@ const TRACES: usize = 4_096;
 /// Exchanges of one trace.
 const SPANS: usize = 32;
 
+/// How exactly it is known when an exchange began.
+const SLACK_US: u64 = 1_000;
+
 struct Span {
     route: Arc<str>,
     from_us: u64,
@@ -45,11 +48,12 @@ impl Traces {
         });
         let mut calls = Vec::new();
         for other in known.iter().filter(|other| other.route != *route) {
-            // Equal ends are told by the longer one: both begin within one millisecond, which is all that is known.
+            // When each began is known to the millisecond, how long it took to the microsecond: so the longer one holds the
+            // other where that ends no more than a millisecond later.
             let (mine, theirs) = (span.to_us - span.from_us, other.to_us - other.from_us);
-            if other.from_us <= span.from_us && span.to_us <= other.to_us && mine < theirs {
+            if other.from_us <= span.from_us && span.to_us <= other.to_us + SLACK_US && mine < theirs {
                 calls.push((other.route.clone(), route.clone()));
-            } else if span.from_us <= other.from_us && other.to_us <= span.to_us && theirs < mine {
+            } else if span.from_us <= other.from_us && other.to_us <= span.to_us + SLACK_US && theirs < mine {
                 calls.push((route.clone(), other.route.clone()));
             }
         }

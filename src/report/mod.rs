@@ -4,6 +4,7 @@
 
 pub mod build;
 mod compact;
+pub mod coverage;
 pub mod csv;
 pub mod curl;
 pub mod diff;
@@ -13,10 +14,12 @@ pub mod json;
 pub mod jsonl;
 pub mod markdown;
 mod noise;
+pub mod openapi;
 mod page;
 pub mod patch;
 mod pointer;
 pub mod query;
+pub mod roles;
 pub mod table;
 pub mod text;
 pub mod views;

@@ -81,6 +81,8 @@ mod http2_frames;
 mod http2_live;
 // TLS to clients: what is chosen, who is let in, what stands still
 mod tls_live;
+// what was seen: fields, statuses by class, declared branches, and who calls whom
+mod live_coverage;
 // the gate, running and at rest: nothing is no evidence, enough is, a difference takes it back
 mod live_gate;
 // another process goes on where this one stops, and no request fails

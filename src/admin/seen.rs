@@ -1,0 +1,49 @@
+//! `/api/coverage` and `/api/roles`: what was seen, and what that says of the monolith's roles.
+
+use super::api::{Tee, error, json, not_open};
+use super::gate::{SETTLE, now_ms};
+use crate::report::coverage::{Seen, coverage};
+use crate::report::gate::{Asked, Evidence, gate};
+use crate::report::roles::roles;
+use axum::extract::{Query as Parameters, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+#[derive(serde::Deserialize)]
+pub(super) struct Wanted {
+    route: Option<String>,
+}
+
+pub(super) async fn of_routes(State(shared): Tee, Parameters(wanted): Parameters<Wanted>) -> Response {
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
+    shared.control.settle(SETTLE).await;
+    let store = shared.control.store();
+    let read = store.cells().and_then(|cells| Ok((cells, store.coverage()?)));
+    match read {
+        Ok((cells, seen)) => {
+            let seen = Seen { cells: &cells, coverage: &seen };
+            json(StatusCode::OK, &coverage(Some(&shared.control.config()), &seen, wanted.route.as_deref()))
+        }
+        Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
+    }
+}
+
+pub(super) async fn of_roles(State(shared): Tee) -> Response {
+    if let Some(wait) = not_open(&shared) {
+        return wait;
+    }
+    shared.control.settle(SETTLE).await;
+    let (store, config) = (shared.control.store(), shared.control.config());
+    let (cells, seen) = match store.cells().and_then(|cells| Ok((cells, store.coverage()?))) {
+        Ok(read) => read,
+        Err(wrong) => return error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
+    };
+    let (signatures, figures, ledger) = (store.signatures(), store.figures(), shared.control.ledger());
+    let evidence = Evidence { cells: &cells, signatures: &signatures, figures: &figures, ledger: &ledger };
+    match gate(Some(&config), &evidence, &Asked::default(), now_ms()) {
+        Ok(gate) => json(StatusCode::OK, &roles(&config, &gate, &seen)),
+        Err(wrong) => error(StatusCode::NOT_FOUND, wrong.to_string()),
+    }
+}
