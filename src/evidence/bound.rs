@@ -20,17 +20,32 @@ pub fn upper_rate(mismatching: u64, distinct: u64, confidence: f64) -> f64 {
     if n == 0 || k == n {
         return 1.0;
     }
-    let (hits, misses) = (k as f64, (n - k) as f64);
-    let mixed = ln_gamma(1.0 + hits) + ln_gamma(1.0 + misses) - ln_gamma(2.0 + n as f64);
-    let least = (1.0 - confidence).max(f64::MIN_POSITIVE).ln() + mixed;
+    let least = least_likelihood(k, n, confidence);
     // Above the rate that was seen the likelihood only falls.
-    let (mut open, mut closed) = (hits / n as f64, 1.0);
+    let (mut open, mut closed) = (k as f64 / n as f64, 1.0);
     for _ in 0..HALVINGS {
         let rate: f64 = (open + closed) / 2.0;
-        let likelihood = if k == 0 { 0.0 } else { hits * rate.ln() } + misses * (-rate).ln_1p();
-        if likelihood >= least { open = rate } else { closed = rate }
+        if likelihood(k, n, rate) >= least { open = rate } else { closed = rate }
     }
     closed
+}
+
+/// The logarithm of the likelihood that a rate must have to be left open.
+fn least_likelihood(k: u64, n: u64, confidence: f64) -> f64 {
+    let mixed = ln_gamma(1.0 + k as f64) + ln_gamma(1.0 + (n - k) as f64) - ln_gamma(2.0 + n as f64);
+    (1.0 - confidence).max(f64::MIN_POSITIVE).ln() + mixed
+}
+
+fn likelihood(k: u64, n: u64, rate: f64) -> f64 {
+    let hits = if k == 0 { 0.0 } else { k as f64 * rate.ln() };
+    hits + (n - k) as f64 * (-rate).ln_1p()
+}
+
+/// True where all rates from this one up are ruled out: what [`upper_rate`] says, without looking for the bound itself.
+fn rules_out(mismatching: u64, distinct: u64, confidence: f64, rate: f64) -> bool {
+    let (k, n) = (mismatching.min(distinct), distinct);
+    let above = n > k && rate < 1.0 && rate > k as f64 / n as f64;
+    above && likelihood(k, n, rate) < least_likelihood(k, n, confidence)
 }
 
 /// The lowest rate that is left open; 0 where nothing is known.
@@ -41,12 +56,15 @@ pub(super) fn lower_rate(mismatching: u64, distinct: u64, confidence: f64) -> f6
 
 /// How many more distinct requests without a mismatch bring the bound below this rate; `None` where none do.
 pub fn clean_requests_needed(mismatching: u64, distinct: u64, confidence: f64, below: f64) -> Option<u64> {
-    let holds = |more: u64| upper_rate(mismatching, distinct.saturating_add(more), confidence) < below;
-    if holds(0) {
-        return Some(0);
-    }
     if below.is_nan() || below <= 0.0 {
         return None;
+    }
+    if below >= 1.0 {
+        return Some(u64::from(distinct <= mismatching));
+    }
+    let holds = |more: u64| rules_out(mismatching, distinct.saturating_add(more), confidence, below);
+    if holds(0) {
+        return Some(0);
     }
     let mut high = 1;
     while !holds(high) {

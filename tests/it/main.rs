@@ -83,6 +83,8 @@ mod http2_live;
 mod tls_live;
 // what was seen: fields, statuses by class, declared branches, and who calls whom
 mod live_coverage;
+// the gate's promise, by simulation: looked at after every exchange
+mod gate_simulated;
 // the gate, running and at rest: nothing is no evidence, enough is, a difference takes it back
 mod live_gate;
 // another process goes on where this one stops, and no request fails
