@@ -270,12 +270,13 @@ pub fn text(out: &mut dyn Write, view: &GateView, colour: bool) -> io::Result<()
     for route in &view.routes {
         let (on, off) = style(route.verdict, colour);
         writeln!(out, "{on}{:<20}{off} {}", route.verdict.told(), clean(&route.route))?;
-        let bound = route.bound * 100.0;
-        writeln!(
-            out,
-            "    {} distinct requests, {} with a mismatch: at most {bound:.2} % mismatch",
-            route.distinct, route.mismatches
-        )?;
+        if route.distinct > 0 {
+            let (distinct, mismatches, bound) = (route.distinct, route.mismatches, route.bound * 100.0);
+            writeln!(
+                out,
+                "    {distinct} distinct requests, {mismatches} with a mismatch: at most {bound:.2} % mismatch"
+            )?;
+        }
         for reason in &route.reasons {
             writeln!(out, "    {}", clean(reason))?;
         }

@@ -150,11 +150,9 @@ impl Reason {
         Reason::new(ReasonKind::Shed, text)
     }
     pub(super) fn branch(branch: &BranchNeed, seen: u64) -> Reason {
-        let times = if seen == 0 { "never seen".to_owned() } else { format!("seen {seen} times") };
-        Reason::new(
-            ReasonKind::Branch,
-            format!("branch `{}` was {times}: at least {} are needed", branch.name, branch.min),
-        )
+        let times = if seen == 0 { "no request".to_owned() } else { format!("{seen} distinct requests") };
+        let text = format!("`{}` was taken by {times}: at least {} are needed", branch.name, branch.min);
+        Reason::new(ReasonKind::Branch, text)
     }
 }
 

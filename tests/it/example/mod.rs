@@ -11,6 +11,8 @@ mod clean;
 mod demo;
 /// Each planted mistake, and pairs of them.
 mod faults;
+/// What the gate says of its routes.
+mod gate;
 /// The monolith's gRPC worker as a side.
 mod grpc;
 /// The monolith's own tests.
