@@ -66,3 +66,18 @@ fn every_key_is_documented() {
         }
     }
 }
+
+#[test]
+fn every_reason_of_the_gate_is_documented_and_no_other() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence.md");
+    let docs = std::fs::read_to_string(file).expect("the document is there");
+    let table = docs.split("## Reasons").nth(1).and_then(|rest| rest.split("## ").next()).expect("a table");
+    let told: Vec<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let known: Vec<&str> = paritee::evidence::ReasonKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(told, known);
+    for kind in paritee::evidence::ReasonKind::ALL {
+        let word = paritee::evidence::Reason::new(*kind, "").word().told();
+        let row = format!("| `{kind}` | {word} |");
+        assert!(table.contains(&row), "{row}");
+    }
+}

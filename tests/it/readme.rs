@@ -43,15 +43,20 @@ fn the_tour_of_the_readme_can_be_walked() {
     if !available() {
         return;
     }
-    let commands = commands("README.md");
-    assert!(commands.len() >= 8, "{commands:?}");
+    let pages = ["README.md", "docs/evidence.md"].map(commands);
+    assert!(pages[0].len() >= 8 && pages[1].len() >= 2, "{pages:?}");
     let stack = Stack::start(&["summary-by-bytes", "stars-as-string", "no-store-lost"]);
     stack.traffic(1);
     stack.settled_ledger();
-    for command in commands {
+    for command in pages.into_iter().flatten() {
         let (code, text) = run(&command, &stack);
-        // what differs is told by the exit code of `diff`
-        let expected = i32::from(command.starts_with("paritee diff"));
+        // what differs is told by the exit code of `diff`, and so is the gate's word
+        let expected = match command.as_str() {
+            command if command.starts_with("paritee diff") => 1,
+            command if command.starts_with("paritee gate") && command.contains("{review_id}") => 1,
+            command if command.starts_with("paritee gate") => 4,
+            _ => 0,
+        };
         assert_eq!(code, expected, "$ {command}\n{text}");
     }
 }
