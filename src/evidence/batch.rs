@@ -59,12 +59,40 @@ pub struct SignatureDelta {
     /// Exchanges by the builds that answered, at most [`SignatureDelta::VERSIONS`] pairs of them.
     #[serde(default)]
     pub builds: BTreeMap<Builds, u64>,
+    /// Exchanges on which the sides agreed when they were asked again, by after how many milliseconds they first did; at most
+    /// [`SignatureDelta::DELAYS`] delays.
+    #[serde(default)]
+    pub agreed_after_ms: BTreeMap<u64, u64>,
 }
 
 impl SignatureDelta {
     /// Candidate builds remembered per signature, and pairs of builds.
     pub const VERSIONS: usize = 32;
+    /// Delays remembered per signature: a config has a few, and its like of last year others.
+    pub const DELAYS: usize = 16;
 
+    /// Nothing was seen of it yet.
+    pub(super) fn none(facts: SignatureFacts) -> SignatureDelta {
+        SignatureDelta {
+            facts,
+            count: 0,
+            marks: MarkCounts::default(),
+            first_seen_ms: 0,
+            last_seen_ms: 0,
+            candidate_versions: BTreeSet::new(),
+            builds: BTreeMap::new(),
+            agreed_after_ms: BTreeMap::new(),
+        }
+    }
+    /// Adds exchanges by delay; the longest delays stay, since a long lag is what one wants to know of.
+    pub fn add_agreed(mine: &mut BTreeMap<u64, u64>, theirs: &BTreeMap<u64, u64>) {
+        for (after_ms, n) in theirs {
+            *mine.entry(*after_ms).or_default() += n;
+        }
+        while mine.len() > SignatureDelta::DELAYS {
+            mine.pop_first();
+        }
+    }
     /// Adds exchanges by builds; the pairs that sort last stay, and what goes belongs to no build.
     pub fn add_builds(mine: &mut BTreeMap<Builds, u64>, theirs: &BTreeMap<Builds, u64>) {
         for (builds, n) in theirs {
@@ -123,6 +151,7 @@ impl SignatureDelta {
             self.candidate_versions.pop_last();
         }
         SignatureDelta::add_builds(&mut self.builds, &other.builds);
+        SignatureDelta::add_agreed(&mut self.agreed_after_ms, &other.agreed_after_ms);
     }
 }
 

@@ -2,19 +2,21 @@
 
 mod broken;
 mod look;
+mod marks;
 mod names;
 #[cfg(test)]
 mod tests;
 
 pub use look::Look;
+pub use marks::Marking;
 pub use names::request_key;
 
 use super::build::{self, Building};
 use super::ids::{Bounds, Ids};
 use super::pairs::{self, Pairs};
 use super::{
-    CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, MarkCounts, SessionName, SignatureDelta, SignatureFacts,
-    Source, StoreBodies, StoredRequest, exemplar_rank,
+    CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, SessionName, SignatureDelta, SignatureFacts, Source,
+    StoreBodies, StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
 use crate::exchange::{Exchange, ExchangeId};
@@ -45,6 +47,15 @@ pub struct Session<'a> {
     pub name: Option<SessionName>,
     /// Its last requests, oldest first, as stored.
     pub requests: &'a [StoredRequest],
+}
+
+/// How an exchange was counted.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The name under which its request is distinct; none where the judgement is evidence of no request.
+    pub request: Option<u64>,
+    /// The signature of each difference, of a mismatch.
+    pub signatures: Vec<SignatureId>,
 }
 
 /// A cell while it grows; strings are made when the batch is closed.
@@ -78,6 +89,7 @@ pub struct Fold {
     /// Where there is a secondary.
     pairs: Option<Pairs>,
     looked: look::Looked,
+    marks: marks::Marks,
 }
 
 impl Fold {
@@ -103,6 +115,7 @@ impl Fold {
             overflow: 0,
             pairs: None,
             looked: look::Looked::default(),
+            marks: marks::Marks::default(),
         }
     }
 
@@ -128,18 +141,22 @@ impl Fold {
 
     /// True when nothing was added since the last batch.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.pairs.as_ref().is_none_or(|pairs| pairs.len() == 0)
+        self.cells.is_empty() && self.pairs.as_ref().is_none_or(|pairs| pairs.len() == 0) && self.marks.len() == 0
     }
 
     /// About how many store operations the next batch takes.
     pub fn operations(&self) -> usize {
         let pairs = self.pairs.as_ref().map_or(0, Pairs::len);
-        1 + self.cells.len() + self.signatures.len() + pairs + self.exemplars.len() * 4 + self.looked.len()
+        1 + self.cells.len()
+            + self.signatures.len()
+            + pairs
+            + self.marks.len()
+            + self.exemplars.len() * 4
+            + self.looked.len()
     }
 
     /// Adds one judged exchange. Its claims about ids are held against earlier ones: what breaks a map is a signature of its
-    /// own, and the judgement, its verdict and its cell stay as they are. Gives the name under which its request is counted as
-    /// distinct; none where the judgement is evidence of no request.
+    /// own, and the judgement, its verdict and its cell stay as they are.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is a fact of its own; a struct would be built once and taken apart"
@@ -153,13 +170,13 @@ impl Fold {
         redactor: &Redactor,
         store: StoreBodies,
         session: Session<'_>,
-    ) -> Option<u64> {
+    ) -> Added {
         let name = names_a_request(judgement.verdict).then(|| self.namer.name(exchange));
         count(self.cell(exchange, rule_set, versions), name, exchange, judgement);
         let mut entering = SmallVec::new();
         let broken = self.count_broken(exchange, judgement, session.name, versions, redactor, &mut entering);
         if judgement.verdict != Verdict::Mismatch && broken.is_empty() {
-            return name;
+            return Added { request: name, signatures: Vec::new() };
         }
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
@@ -173,7 +190,7 @@ impl Fold {
             let exemplar = build::exemplar(&building);
             self.exemplars.extend(entering.into_iter().map(|id| (id, exemplar.clone())));
         }
-        name
+        Added { request: name, signatures: ids }
     }
 
     /// What a judgement of this route found where noise may be; `None` where it says nothing of it.
@@ -212,6 +229,7 @@ impl Fold {
             batch.cells.insert(cell.key, cell.delta);
         }
         batch.signatures = std::mem::take(&mut self.signatures);
+        self.marks.take(&mut batch.cells, &mut batch.signatures);
         batch.exemplars = std::mem::take(&mut self.exemplars);
         batch.coverage = self.looked.take();
         batch.pairs = self.pairs.as_mut().map(Pairs::take).unwrap_or_default();
@@ -309,24 +327,18 @@ impl Fold {
 }
 
 fn fresh(exchange: &Exchange, difference: &Difference, path: &str) -> SignatureDelta {
-    SignatureDelta {
-        facts: SignatureFacts {
-            route: exchange.route.name.to_string(),
-            inferred: exchange.route.inferred,
-            place: difference.place,
-            path: path.to_owned(),
-            kind: difference.kind,
-            detail: difference.detail.clone(),
-            shape: difference.shape.clone(),
-            severity: difference.severity,
-        },
-        count: 0,
-        marks: MarkCounts::default(),
-        first_seen_ms: exchange.received_at_ms,
-        last_seen_ms: exchange.received_at_ms,
-        candidate_versions: BTreeSet::new(),
-        builds: BTreeMap::new(),
-    }
+    let facts = SignatureFacts {
+        route: exchange.route.name.to_string(),
+        inferred: exchange.route.inferred,
+        place: difference.place,
+        path: path.to_owned(),
+        kind: difference.kind,
+        detail: difference.detail.clone(),
+        shape: difference.shape.clone(),
+        severity: difference.severity,
+    };
+    let (first_seen_ms, last_seen_ms) = (exchange.received_at_ms, exchange.received_at_ms);
+    SignatureDelta { first_seen_ms, last_seen_ms, ..SignatureDelta::none(facts) }
 }
 
 fn note(delta: &mut SignatureDelta, exchange: &Exchange, difference: &Difference, versions: Versions<'_>) {

@@ -6,6 +6,7 @@ mod batch;
 mod bound;
 mod build;
 mod cell;
+mod confirm;
 mod coverage;
 mod distinct;
 mod excerpt;
@@ -28,10 +29,11 @@ pub use batch::{EvidenceBatch, SignatureDelta, SignatureFacts, Source};
 pub use bound::{clean_requests_needed, upper_rate};
 pub use build::stored_request;
 pub use cell::{CellDelta, CellKey, Histogram};
+pub use confirm::{Change, Confirming, Marked};
 pub use coverage::{CoverageDelta, Types};
 pub use distinct::Distinct;
 pub use exemplar::{Exemplar, StoreBodies, StoredAnswer, StoredDifference, StoredRequest, exemplar_rank};
-pub use fold::{Fold, Look, Session, Versions, request_key};
+pub use fold::{Added, Fold, Look, Marking, Session, Versions, request_key};
 pub use gate::{
     Against, BranchNeed, EvidenceFrom, Finding, Policy, Pool, Ratio, Reason, ReasonKind, RouteKnown, VersionsPooled,
     Word, decide, p95_ratio, pool,

@@ -117,7 +117,7 @@ impl Found {
 }
 
 /// A header field that came or went is like a member that did; what is critical is shown, whatever the counts.
-fn is_pinned(severity: Severity, detail: Option<&str>) -> bool {
+pub(super) fn is_pinned(severity: Severity, detail: Option<&str>) -> bool {
     severity == Severity::Critical || matches!(detail, Some("missing" | "added"))
 }
 

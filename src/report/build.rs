@@ -80,6 +80,7 @@ pub fn signature(record: &SignatureRecord, suppression: &Suppression) -> Signatu
         severity: facts.severity,
         count: record.count,
         mark_counts: marks(&marks_now(record, suppression)),
+        agreed_after_ms: record.agreed_after_ms.iter().map(|(ms, n)| (ms.to_string(), *n)).collect(),
         first_seen: time(record.first_seen_ms),
         last_seen: time(record.last_seen_ms),
         status: record.status.clone(),

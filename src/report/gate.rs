@@ -5,7 +5,7 @@ use super::text::clean;
 use super::{SCHEMA, build};
 use crate::config::Config;
 use crate::evidence::{
-    Against, BranchNeed, CellDelta, CellKey, Finding, Ledger, Mark, Policy, Pool, RouteKnown, Word, decide, pool,
+    Against, BranchNeed, CellDelta, CellKey, Finding, Ledger, Policy, Pool, RouteKnown, Word, decide, pool,
 };
 use crate::store::{Figures, SignatureRecord};
 use anstyle::{AnsiColor, Style};
@@ -254,8 +254,7 @@ fn unchecked(config: Option<&Config>, pooled: &Pool) -> Vec<String> {
 
 fn against<'a>(record: &'a SignatureRecord, evidence: &Evidence<'_>) -> Against<'a> {
     let marks = marks_now(record, &evidence.figures.suppression);
-    let counted = [Mark::Unconfirmed, Mark::Persistent, Mark::CandidateUnstable];
-    let counted: i64 = marks.iter().filter(|(mark, _)| counted.contains(mark)).map(|(_, n)| n).sum();
+    let counted: i64 = marks.iter().filter(|(mark, _)| mark.counts()).map(|(_, n)| n).sum();
     Against {
         id: record.id,
         facts: &record.facts,

@@ -319,6 +319,7 @@ mod tests {
             status: "open".into(),
             candidate_versions: ["2026.11.1".to_owned()].into(),
             builds: Default::default(),
+            agreed_after_ms: Default::default(),
             exemplars: 1,
         }
     }

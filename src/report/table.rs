@@ -180,6 +180,9 @@ pub fn show(out: &mut dyn Write, view: &ShowView, number: Option<usize>) -> io::
     for (mark, n) in &s.mark_counts {
         writeln!(out, "             {n} {}", clean(mark))?;
     }
+    for (ms, n) in &s.agreed_after_ms {
+        writeln!(out, "  agreed     {n} when asked again after {} ms", clean(ms))?;
+    }
     for one in &view.suppressed {
         writeln!(out, "  noise      {}{}", one.in_one_line(), clean(&one.builds()))?;
     }

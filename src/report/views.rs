@@ -111,6 +111,9 @@ pub struct SignatureView {
     pub count: u64,
     /// Of these, by mark.
     pub mark_counts: BTreeMap<String, i64>,
+    /// Exchanges on which the sides agreed when asked again, by after how many milliseconds they first did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agreed_after_ms: BTreeMap<String, u64>,
     /// RFC 3339 in UTC.
     pub first_seen: String,
     /// RFC 3339 in UTC.

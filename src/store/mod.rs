@@ -105,6 +105,8 @@ pub struct SignatureRecord {
     pub candidate_versions: BTreeSet<String>,
     /// Exchanges by the builds that answered.
     pub builds: BTreeMap<Builds, u64>,
+    /// Exchanges on which the sides agreed when asked again, by after how many milliseconds.
+    pub agreed_after_ms: BTreeMap<u64, u64>,
     /// Exemplars kept.
     pub exemplars: usize,
 }

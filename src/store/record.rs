@@ -259,6 +259,8 @@ pub(super) struct StoredSignature {
     #[serde(default)]
     pub(super) builds: BTreeMap<crate::evidence::Builds, u64>,
     #[serde(default)]
+    pub(super) agreed_after_ms: BTreeMap<u64, u64>,
+    #[serde(default)]
     pub(super) kept: Vec<Kept>,
 }
 

@@ -30,6 +30,7 @@ pub(super) fn signature_record(id: SignatureId, stored: &StoredSignature) -> Sig
         status: stored.status.clone(),
         candidate_versions: stored.candidate_versions.clone(),
         builds: stored.builds.clone(),
+        agreed_after_ms: stored.agreed_after_ms.clone(),
         exemplars: stored.kept.len(),
     }
 }
@@ -46,6 +47,7 @@ pub(super) fn stored_signature(entry: &Entry) -> StoredSignature {
         status: record.status.clone(),
         candidate_versions: record.candidate_versions.clone(),
         builds: record.builds.clone(),
+        agreed_after_ms: record.agreed_after_ms.clone(),
         kept: entry.kept.clone(),
     }
 }
@@ -62,6 +64,7 @@ pub(super) fn new_record(id: SignatureId, facts: &SignatureFacts) -> SignatureRe
         status: "open".to_owned(),
         candidate_versions: Default::default(),
         builds: Default::default(),
+        agreed_after_ms: Default::default(),
         exemplars: 0,
     }
 }
@@ -79,6 +82,7 @@ pub(super) fn add(record: &mut SignatureRecord, delta: &SignatureDelta) {
         record.candidate_versions.pop_first();
     }
     SignatureDelta::add_builds(&mut record.builds, &delta.builds);
+    SignatureDelta::add_agreed(&mut record.agreed_after_ms, &delta.agreed_after_ms);
 }
 
 /// Keeps the exemplars of lowest rank; writes those that stay and removes those that leave.

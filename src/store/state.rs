@@ -280,9 +280,9 @@ impl State {
         for route in batch.ownership.0.keys() {
             self.write_owner(route, &mut change, disk)?;
         }
-        // Pairs come after the exchanges that they are of: alone they account for no request.
-        let pairs_alone = batch.counts.is_zero() && !batch.pairs.is_empty();
-        self.totals.applied += u64::from(!pairs_alone);
+        // Pairs and marks come after the exchanges that they are of: alone they account for no request.
+        let told_later = batch.counts.is_zero() && !(batch.pairs.is_empty() && batch.cells.is_empty());
+        self.totals.applied += u64::from(!told_later);
         self.write_session(batch.source, &mut change, disk)?;
         self.write_account(&mut change, disk)?;
         Ok(Some(change))
@@ -298,6 +298,10 @@ impl State {
         let place = keys::cell(key);
         if !self.cells.contains_key(key) {
             let stored = disk.get(&place)?;
+            if stored.is_none() && delta.verdicts.is_empty() {
+                // A mark of what had to make room.
+                return Ok(());
+            }
             let at_hand = match &stored {
                 Some(bytes) => (disk.decode::<StoredCell>(bytes)?.cell, record::blob_of(bytes)),
                 None => (CellDelta::default(), None),
@@ -345,7 +349,8 @@ impl State {
     ) -> Result<(), StoreError> {
         if !self.signatures.contains_key(&id) {
             let full = self.signatures.len() >= self.bounds.signatures;
-            let Some(delta) = delta.filter(|_| !full) else {
+            // Without an exchange it is a mark of what found no place.
+            let Some(delta) = delta.filter(|delta| !full && delta.count > 0) else {
                 self.totals.left_out.signatures += delta.map_or(0, |delta| delta.count);
                 self.totals.left_out.exemplars += new.len() as u64;
                 return Ok(());

@@ -59,6 +59,7 @@ fn batch(
             last_seen_ms: sequence,
             candidate_versions: [format!("v{sequence:03}")].into(),
             builds: Default::default(),
+            agreed_after_ms: Default::default(),
         };
         (SignatureId(id), delta)
     };

@@ -42,6 +42,7 @@ fn store(dir: &Path) {
         last_seen_ms: 1_800_000_000_000,
         candidate_versions: ["2026.11.1".to_owned()].into(),
         builds: Default::default(),
+        agreed_after_ms: Default::default(),
     };
     delta.marks.count(Mark::Unconfirmed);
     batch.signatures.insert(ID, delta);

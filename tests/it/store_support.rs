@@ -111,6 +111,7 @@ pub(crate) fn add_mismatch(batch: &mut EvidenceBatch, id: SignatureId, number: u
         last_seen_ms: number,
         candidate_versions: ["2026.11.1".to_owned()].into(),
         builds: Default::default(),
+        agreed_after_ms: Default::default(),
     });
     delta.count += 1;
     delta.marks.add(&marks);

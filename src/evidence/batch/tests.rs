@@ -68,7 +68,7 @@ prop_compose! {
             marks.count(Mark::Unconfirmed);
             let delta = SignatureDelta {
                 facts: facts(id, severity, high), count: 1, marks, first_seen_ms: at, last_seen_ms: at + 3,
-                candidate_versions: versions, builds: Default::default(),
+                candidate_versions: versions, builds: Default::default(), agreed_after_ms: Default::default(),
             };
             batch.signatures.insert(SignatureId(id), delta);
         }
@@ -137,6 +137,7 @@ fn a_merged_signature_keeps_the_worst_and_the_widest() {
         last_seen_ms: at,
         candidate_versions: versions.map(|v| format!("{v:03}")).collect(),
         builds: Default::default(),
+        agreed_after_ms: Default::default(),
     };
     let mut a = of(Severity::Low, 5, 0..20);
     a.merge(&of(Severity::High, 3, 15..60));

@@ -82,6 +82,7 @@ impl Fold {
             candidate_versions: version.map(|version| short(version).to_owned()).into_iter().collect(),
             // of no builds: an id with two partners is never the monolith's own noise
             builds: Default::default(),
+            agreed_after_ms: Default::default(),
         };
         self.ranks.entry(id).or_default();
         match self.signatures.entry(id) {

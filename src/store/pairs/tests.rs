@@ -65,6 +65,7 @@ fn batch(source: Source, sequence: u64, n: u64, count: u64) -> EvidenceBatch {
         last_seen_ms: 1,
         candidate_versions: BTreeSet::new(),
         builds: BTreeMap::from([(builds(n), count)]),
+        agreed_after_ms: BTreeMap::new(),
     };
     let mut batch = EvidenceBatch { counts, ..EvidenceBatch::empty(source, sequence) };
     batch.signatures.insert(ID, delta);
