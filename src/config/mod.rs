@@ -4,6 +4,7 @@
 
 mod address;
 mod branch;
+mod confirm;
 mod error;
 mod files;
 mod fixed;
@@ -226,6 +227,15 @@ pub struct Bridge {
     pub path: String,
 }
 
+/// `[confirm]`: a sample of the mismatches is asked again of both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirm {
+    /// After so long each, the shortest first; at least one.
+    pub after: Vec<Duration>,
+    /// Looks a second; each asks either side once.
+    pub budget: std::num::NonZeroU32,
+}
+
 /// `[redact]`.
 #[derive(Clone, Debug)]
 pub struct Redact {
@@ -273,6 +283,8 @@ pub struct Config {
     pub secondary: Option<Upstream>,
     /// Mirroring.
     pub mirror: Mirror,
+    /// Asking mismatches again; `None` where nobody said so.
+    pub confirm: Option<Confirm>,
     /// Declared routes, each with its compiled rules.
     pub routes: RouteTable,
     /// Who asks, as a label.

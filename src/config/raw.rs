@@ -105,12 +105,11 @@ pub(super) struct RawSession {
     pub(super) expires_after: Option<Text>,
 }
 
-/// `[confirm]`: read, not acted on yet.
+/// `[confirm]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[allow(dead_code, reason = "typed so that a slip is refused today; acted on later")]
 pub(super) struct RawConfirm {
-    pub(super) after: Vec<Text>,
+    pub(super) after: Option<Spanned<Vec<Text>>>,
     pub(super) budget: Option<Text>,
 }
 

@@ -8,7 +8,7 @@ use super::source::{Env, Source};
 use super::tls;
 use super::trust::Roots;
 use super::{Config, Flags, Redact, Role, Upstream};
-use super::{address, branch, gate, role, rule, sections, session, side, split};
+use super::{address, branch, confirm, gate, role, rule, sections, session, side, split};
 use crate::exchange::Route;
 use crate::judge::{Context, HeaderPolicy};
 use std::net::SocketAddr;
@@ -41,7 +41,6 @@ pub(super) fn resolve(
     let source = Source::new(name, text.unwrap_or(""), around.env);
     let raw = source.parse()?;
     let mut warnings = Vec::new();
-    sections::warn_of_what_does_not_act(&raw, &mut warnings);
 
     let upstreams = raw.upstreams.as_ref();
     let side = |name, flag, raw, seconds| side::side(&source, around, name, flag, raw, seconds);
@@ -66,6 +65,7 @@ pub(super) fn resolve(
     let tls =
         raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
+    let confirm = confirm::confirm(&source, &raw.confirm)?;
     let redact = sections::redact(&source, &raw.redact, around.base)?;
     let roles = role::roles(&source, &raw.role, &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, &roles, &redact, around.today, &mut warnings)?;
@@ -92,6 +92,7 @@ pub(super) fn resolve(
         candidate,
         secondary,
         mirror,
+        confirm,
         routes,
         classifier: Arc::new(classifier),
         general_rules,
@@ -267,7 +268,7 @@ fn context(source: &Source<'_>, raw: &RawConfig, sides: &[Option<&Upstream>]) ->
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::time::Duration;
 
@@ -287,7 +288,7 @@ mod tests {
         };
         resolve(text, "paritee.toml", flags, &around)
     }
-    fn file(text: &str) -> Result<Config, ConfigError> {
+    pub(in crate::config) fn file(text: &str) -> Result<Config, ConfigError> {
         with(Some(text), &Flags { primary: Some("http://m:8000".into()), ..Flags::default() })
     }
 
@@ -336,13 +337,6 @@ mod tests {
         assert_eq!(config.primary.authority, "m:8000");
         assert_eq!(config.primary.timeout, Duration::from_secs(2));
         assert_eq!(config.context.version_headers, ["x-build"]);
-    }
-
-    #[test]
-    fn what_does_not_act_is_said() {
-        let text = "[confirm]\nafter = [\"1s\"]\nbudget = \"5/s\"\n";
-        let warnings = file(text).unwrap().warnings.join("\n");
-        assert!(warnings.contains("[confirm] is read but has no effect"), "{warnings}");
     }
 
     #[test]

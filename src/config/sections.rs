@@ -1,7 +1,7 @@
 //! The sections one by one: values as typed to values as meant, defaults where nothing is said.
 
 use super::error::ConfigError;
-use super::raw::{OneOrMany, RawCompare, RawConfig, RawMirror, RawRedact, RawRoute, RawStore, Scalar, Text};
+use super::raw::{OneOrMany, RawCompare, RawMirror, RawRedact, RawRoute, RawStore, Scalar, Text};
 use super::source::Source;
 use super::spelling;
 use super::{Breaker, Mirror, Rate, Redact, SampleKey, StoreBodies, StoreConfig};
@@ -13,14 +13,6 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
-
-/// Sections and keys that are read but have no effect yet: said, so that nobody relies on them.
-pub(super) fn warn_of_what_does_not_act(raw: &RawConfig, warnings: &mut Vec<String>) {
-    let said = [("[confirm]", raw.confirm.is_some())];
-    for (what, _) in said.into_iter().filter(|(_, present)| *present) {
-        warnings.push(format!("{what} is read but has no effect in this version"));
-    }
-}
 
 /// A whole number within bounds.
 pub(super) fn within(

@@ -198,6 +198,11 @@ impl Confirming {
         true
     }
 
+    /// Looks that showed something.
+    pub fn looks(&self) -> usize {
+        self.looks.len()
+    }
+
     /// What has been found of each signature.
     pub fn signatures(&self) -> Vec<Marked> {
         let of = |(at, subject): (usize, &Subject)| {

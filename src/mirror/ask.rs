@@ -2,7 +2,7 @@
 
 use super::copy_head::CopyHead;
 use super::lane::Job;
-use super::session::Passport;
+use super::session::{Jar, Passport};
 use super::shared::Shared;
 use crate::config::{Config, Upstream};
 use crate::evidence::NotJudged;
@@ -123,18 +123,36 @@ impl Leg {
             if job.permit.is_probe() { job.permit.force().breaker.probe_timeout() } else { self.upstream.timeout };
         let expiry_s = marker_expiry_s(patience);
         let Job { request: asked, hop, permit, primary, .. } = job;
-        let head = || {
-            let mut head = self.head_for(hop, &asked.headers);
-            if let Some(jar) = &passport.jar {
-                jar.put_into(head.own_mut(), asked.path());
-            }
-            let marks = shared.markers.of_shadow(id, expiry_s, &asked.method, asked.path());
-            marks.into_iter().for_each(|(name, value)| head.add(name, value));
-            head
-        };
+        let head = || self.shadow_head(shared, hop, asked, passport.jar.as_deref(), (id, expiry_s));
         let expected = Expected::of(primary);
         let answer = self.answer(shared, (asked, head), patience, (expected, |bytes| permit.charge(bytes))).await;
         answer.map_err(|NoRoom| NotJudged::Bytes)
+    }
+    /// The head of a copy: the client's, with the candidate's own cookies for its session, and marked.
+    pub(super) fn shadow_head<'a>(
+        &self,
+        shared: &Shared,
+        hop: &Hop,
+        asked: &'a Asked,
+        jar: Option<&Jar>,
+        (id, expiry_s): (ExchangeId, u64),
+    ) -> CopyHead<'a> {
+        let mut head = self.head_for(hop, &asked.headers);
+        if let Some(jar) = jar {
+            jar.put_into(head.own_mut(), asked.path());
+        }
+        let marks = shared.markers.of_shadow(id, expiry_s, &asked.method, asked.path());
+        marks.into_iter().for_each(|(name, value)| head.add(name, value));
+        head
+    }
+    /// What the monolith was asked, to be asked of it again or of its like: as the primary got it, credentials and all, and
+    /// marked, so that wherever it comes by it is not copied again.
+    pub(super) fn again(&self, shared: &Shared, hop: &Hop, asked: &Asked, id: ExchangeId) -> Asked {
+        let mut headers = self.head_for(hop, &asked.headers).into_map();
+        shared.markers.append_hop(&mut headers);
+        let expiry_s = marker_expiry_s(self.upstream.timeout);
+        headers.extend(shared.markers.of_shadow(id, expiry_s, &asked.method, asked.path()));
+        Asked { method: asked.method.clone(), target: asked.target.clone(), headers, body: asked.body.clone() }
     }
     /// Asks, with a head that may be made twice, and waits for the whole answer; a body that can no longer be compared is left.
     pub(super) async fn answer<'a>(
@@ -264,7 +282,7 @@ pub(super) struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    fn of(primary: &'a Answer) -> Expected<'a> {
+    pub(super) fn of(primary: &'a Answer) -> Expected<'a> {
         let Some(response) = primary.outcome.response() else { return Expected::default() };
         let body = match &response.body {
             Captured::Complete(chunks) => Some(chunks),

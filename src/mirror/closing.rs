@@ -13,6 +13,8 @@ pub(super) struct Closing {
     pub(super) fold: Fold,
     exemplars: usize,
     counted: Counts,
+    /// Requests received when last looked at.
+    pub(super) received: u64,
     sequence: u64,
     /// Closed, and not yet taken by the store.
     pending: Option<EvidenceBatch>,
@@ -25,7 +27,7 @@ impl Closing {
         let exemplars = force.config.store.exemplars;
         let mut fold = Fold::new(exemplars).with_request_key(shared.request_key);
         fold.count_pairs(force.config.secondary.is_some());
-        Closing { shared, fold, exemplars, counted: Counts::default(), sequence: 0, pending: None }
+        Closing { shared, fold, exemplars, counted: Counts::default(), received: 0, sequence: 0, pending: None }
     }
     /// From now on there is a secondary, or none: what was folded before is closed first.
     pub(super) fn count_pairs(&mut self, wanted: bool) {
@@ -36,16 +38,16 @@ impl Closing {
     /// when the store has taken all there is.
     pub(super) fn close(&mut self) -> bool {
         let cut = self.shared.accounts.cut();
+        self.received = cut.received();
         // What is folded is counted in the same breath, so nothing can be folded and not counted.
         let ownership = std::mem::take(&mut self.shared.owners.lock().untold);
         if cut.counts != self.counted || !ownership.0.is_empty() || !self.fold.is_empty() {
             let mut delta = cut.counts.clone();
             delta.subtract(&self.counted);
-            let received = cut.received();
             self.counted = cut.counts;
             // A batch that the store has not taken yet has not used its number up.
             let sequence = self.sequence + 1;
-            let mut batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), received, delta);
+            let mut batch = self.fold.take(self.shared.store.source(), sequence, now_ms(), self.received, delta);
             batch.ownership = ownership;
             match &mut self.pending {
                 Some(pending) => {

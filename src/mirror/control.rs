@@ -3,6 +3,7 @@
 use super::accepting::{AcceptCounts, Accepting};
 use super::answers::AnswerCounts;
 use super::back_off::BackOffFigures;
+use super::confirm::ConfirmFigures;
 use super::lag::LagFigures;
 use super::lane::{Lane, Queue};
 use super::naming::Naming;
@@ -89,6 +90,8 @@ pub struct Health {
     pub operations: Option<OperationCounts>,
     /// What became of exchanges as evidence of noise; `None` without a secondary.
     pub pairs: Option<Vec<(PairOutcome, u64)>>,
+    /// What became of mismatches that were asked again; `None` where none is.
+    pub confirm: Option<ConfirmFigures>,
     /// Batches that the store has taken and not made durable yet.
     pub store_waiting: u64,
     /// What has become of reading the config again.
@@ -115,12 +118,15 @@ impl Control {
     /// The account of this moment: a consistent cut over all threads, on top of what the store held at the start.
     pub fn ledger(&self) -> Ledger {
         let durable = self.shared.store.ledger();
+        // Before the cut, which then has every mismatch that was moved.
+        let moved = self.shared.confirm.marks();
         let cut = self.shared.accounts.cut();
         let mut ledger = self.shared.store.opened().map(|opened| opened.ledger.clone()).unwrap_or_default();
         ledger.counts.add(&cut.counts);
         ledger.in_flight = cut.in_flight;
-        // Nobody has asked again yet: every new mismatch is unconfirmed, unless it is noise.
+        // A new mismatch is unconfirmed until it has been asked again, unless it is noise.
         ledger.marks.0[Mark::Unconfirmed as usize] += cut.counts.mismatched as i64;
+        ledger.marks.add(&moved);
         ledger.marks.move_to_noise(self.shared.store.suppression().exchanges);
         ledger.gaps = durable.gaps;
         ledger.durable_seq = durable.durable_seq;
@@ -192,6 +198,7 @@ impl Control {
                 .secondary
                 .as_ref()
                 .map(|_| PairOutcome::ALL.iter().copied().zip(shared.pairs.counts()).collect()),
+            confirm: force.config.confirm.as_ref().map(|_| shared.confirm.figures()),
             reloads: shared.reloads.state(),
             store_waiting: shared.store.waiting(),
             store_failing: shared.store.failing(),

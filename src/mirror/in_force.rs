@@ -47,6 +47,8 @@ pub(super) struct Ways {
     /// For copies.
     pub(super) copies: Option<Arc<Reach>>,
     pub(super) secondary: Option<Arc<Reach>>,
+    /// For asking the primary again.
+    pub(super) again: Option<Arc<Reach>>,
 }
 
 impl Ways {
@@ -69,6 +71,10 @@ impl Ways {
             ),
             candidate: candidate(|ways| ways.candidate.as_ref()),
             copies: candidate(|ways| ways.copies.as_ref()),
+            again: config.confirm.as_ref().map(|_| {
+                let was = before.and_then(|before| Some((&before.config.primary, before.ways.again.as_ref()?)));
+                way("primary", &config.primary, was)
+            }),
             secondary: config.secondary.as_ref().map(|side| way("secondary", side, secondary)),
         }
     }

@@ -14,6 +14,8 @@ pub(super) struct Regime {
     pub(super) force: Arc<InForce>,
     pub(super) candidate: Option<Leg>,
     pub(super) secondary: Option<Rc<Secondary>>,
+    /// The primary, where mismatches are asked again.
+    pub(super) again: Option<Leg>,
     /// The operations that share a path of its routes.
     pub(super) operations: Operations,
 }
@@ -29,13 +31,16 @@ impl Regime {
         let earlier = before.and_then(|before| before.secondary.as_deref());
         let secondary = config.secondary.as_ref().zip(ways.secondary.as_ref());
         let secondary = secondary.map(|(side, way)| Secondary::new(side, config, way, earlier));
+        let leg = before.and_then(|before| before.again.as_ref());
+        let again = ways.again.as_ref().map(|way| Leg::new(&config.primary, config, way, leg, false));
         let earlier = before.map(|before| (&before.operations, &*before.force.config));
         let operations = Operations::new(config, tally, earlier);
-        Rc::new(Regime { force: force.clone(), candidate, secondary, operations })
+        Rc::new(Regime { force: force.clone(), candidate, secondary, again, operations })
     }
     fn sweep(&self) {
         self.candidate.iter().for_each(|candidate| candidate.sweep());
         self.secondary.iter().for_each(|secondary| secondary.sweep());
+        self.again.iter().for_each(|again| again.sweep());
     }
 }
 

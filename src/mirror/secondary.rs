@@ -4,10 +4,11 @@
 //! **Nothing waits for it.** It has bounds of its own, the judgement goes its way without it, and whatever becomes of it is
 //! counted under one name.
 
-use super::ask::{Expected, Leg, NoRoom, marker_expiry_s};
+use super::ask::{Expected, Leg, NoRoom};
 use super::copy_head::CopyHead;
 use super::lane::Job;
 use super::regime::Regime;
+use super::room::{Full, Place, Room};
 use super::shadow::{Shadow, build};
 use crate::compare::words;
 use crate::config::{Config, RouteIndex, Upstream};
@@ -15,14 +16,13 @@ use crate::evidence::Found;
 use crate::exchange::{Answer, Chunks, Client, Exchange, ExchangeId, Request as Asked};
 use crate::upstream::Reach;
 use http::{HeaderMap, Method};
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::oneshot;
 
 /// What one exchange takes beside the bytes of its bodies and heads.
-const OVERHEAD: usize = 1 << 10;
+pub(super) const OVERHEAD: usize = 1 << 10;
 
 /// What became of one exchange as evidence of noise. A closed list, used by metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +68,8 @@ impl PairTally {
 /// The secondary as the shadow thread asks it.
 pub(super) struct Secondary {
     leg: Leg,
-    in_use: Rc<InUse>,
-    most: (usize, usize),
-}
-
-/// What waits for the secondary, whatever config it was admitted under.
-#[derive(Default)]
-struct InUse {
-    asked: Cell<usize>,
-    bytes: Cell<usize>,
+    /// What waits for it, whatever config it was admitted under.
+    room: Room,
 }
 
 impl Secondary {
@@ -87,50 +80,14 @@ impl Secondary {
         way: &Arc<Reach>,
         before: Option<&Secondary>,
     ) -> Rc<Secondary> {
-        let most = (config.mirror.max_in_flight, config.mirror.max_in_flight_bytes);
+        let (exchanges, bytes) = (config.mirror.max_in_flight, config.mirror.max_in_flight_bytes);
         // Its answer waits for the judgement.
         let leg = Leg::new(upstream, config, way, before.map(|before| &before.leg), false);
-        let in_use = before.map(|before| before.in_use.clone()).unwrap_or_default();
-        Rc::new(Secondary { leg, in_use, most })
+        Rc::new(Secondary { leg, room: Room::new(exchanges, bytes, before.map(|before| &before.room)) })
     }
     /// Closes connections that lay idle too long.
     pub(super) fn sweep(&self) {
         self.leg.sweep();
-    }
-    fn admit(self: &Rc<Self>, bytes: usize) -> Result<Rc<Place>, PairOutcome> {
-        let asked = &self.in_use.asked;
-        if asked.get() >= self.most.0 {
-            return Err(PairOutcome::InFlight);
-        }
-        asked.set(asked.get() + 1);
-        let place = Rc::new(Place { of: self.clone(), bytes: Cell::new(0) });
-        if place.charge(bytes) { Ok(place) } else { Err(PairOutcome::Bytes) }
-    }
-}
-
-/// One exchange's place in the bounds; given back when dropped.
-struct Place {
-    of: Rc<Secondary>,
-    bytes: Cell<usize>,
-}
-
-impl Place {
-    fn charge(&self, bytes: usize) -> bool {
-        let held = self.of.in_use.bytes.get() + bytes;
-        if held > self.of.most.1 {
-            return false;
-        }
-        self.of.in_use.bytes.set(held);
-        self.bytes.set(self.bytes.get() + bytes);
-        true
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let InUse { asked, bytes } = &*self.of.in_use;
-        asked.set(asked.get() - 1);
-        bytes.set(bytes.get() - self.bytes.get());
     }
 }
 
@@ -173,12 +130,12 @@ impl Beside {
     }
 }
 
-fn kept(body: &Chunks, headers: &HeaderMap) -> usize {
+pub(super) fn kept(body: &Chunks, headers: &HeaderMap) -> usize {
     body.len() + headers.values().map(|value| value.len()).sum::<usize>()
 }
 
 /// Half of the exchanges go to the secondary first, so that neither side always finds what the other has warmed up.
-fn is_first(id: ExchangeId) -> bool {
+pub(super) fn is_first(id: ExchangeId) -> bool {
     id.0 & 1 == 1
 }
 
@@ -190,7 +147,10 @@ pub(super) fn begin(shadow: &Rc<Shadow>, regime: &Rc<Regime>, job: &Job, id: Exc
         // Never a write.
         method if !matches!(*method, Method::GET | Method::HEAD) => Err(PairOutcome::Method),
         _ if job.client == Client::Left => Err(PairOutcome::ClientLeft),
-        _ => secondary.admit(OVERHEAD + kept(asked.body.kept(), &asked.headers)),
+        _ => secondary.room.admit(OVERHEAD + kept(asked.body.kept(), &asked.headers)).map_err(|full| match full {
+            Full::Exchanges => PairOutcome::InFlight,
+            Full::Bytes => PairOutcome::Bytes,
+        }),
     };
     let place = match admitted {
         Ok(place) => place,
@@ -200,17 +160,12 @@ pub(super) fn begin(shadow: &Rc<Shadow>, regime: &Rc<Regime>, job: &Job, id: Exc
         }
     };
     let (sender, judged) = oneshot::channel();
-    // As the primary got it, and marked, so that wherever it comes by it is not copied again.
-    let mut headers = secondary.leg.head_for(&job.hop, &asked.headers).into_map();
-    let markers = &shadow.shared.markers;
-    markers.append_hop(&mut headers);
-    let expiry_s = marker_expiry_s(secondary.leg.upstream.timeout);
-    headers.extend(markers.of_shadow(id, expiry_s, &asked.method, asked.path()));
-    let asked = Asked { method: asked.method.clone(), target: asked.target.clone(), headers, body: asked.body.clone() };
+    let asked = secondary.leg.again(&shadow.shared, &job.hop, asked, id);
+    let secondary = secondary.clone();
     let (shadow, regime, of) = (shadow.clone(), regime.clone(), place.clone());
     let expected = Expected::long(job.primary.outcome.response().map_or(0, |response| response.body.length()));
     tokio::task::spawn_local(async move {
-        let outcome = pair(&shadow, &regime, &of, (asked, expected), judged).await;
+        let outcome = pair(&shadow, &regime, (&secondary.leg, &of), (asked, expected), judged).await;
         shadow.shared.pairs.count(outcome);
     });
     Some(Beside { judged: sender, place, is_first: is_first(id) })
@@ -220,11 +175,10 @@ pub(super) fn begin(shadow: &Rc<Shadow>, regime: &Rc<Regime>, job: &Job, id: Exc
 async fn pair(
     shadow: &Shadow,
     regime: &Regime,
-    place: &Place,
+    (leg, place): (&Leg, &Place),
     (asked, expected): (Asked, Expected<'_>),
     judged: oneshot::Receiver<Result<Judged, PairOutcome>>,
 ) -> PairOutcome {
-    let leg = &place.of.leg;
     let ask = (&asked, || CopyHead::whole(&asked.headers));
     let charge = |bytes| place.charge(bytes);
     let answer = match leg.answer(&shadow.shared, ask, leg.upstream.timeout, (expected, charge)).await {
@@ -274,30 +228,6 @@ impl Shadow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Flags, load};
-
-    fn secondary() -> Rc<Secondary> {
-        let flags = Flags { primary: Some("http://127.0.0.1:9".into()), ..Flags::default() };
-        let config = load(None, &flags).unwrap();
-        let way = Reach::new("secondary", &config.primary);
-        let mut secondary = Rc::into_inner(Secondary::new(&config.primary, &config, &way, None)).unwrap();
-        secondary.most = (2, 100);
-        Rc::new(secondary)
-    }
-
-    #[test]
-    fn what_is_on_its_way_is_bounded_and_given_back() {
-        let secondary = secondary();
-        let first = secondary.admit(60).ok().unwrap();
-        assert_eq!(secondary.admit(41).err(), Some(PairOutcome::Bytes));
-        let second = secondary.admit(30).ok().unwrap();
-        assert_eq!(secondary.admit(0).err(), Some(PairOutcome::InFlight));
-        assert!(!second.charge(11) && second.charge(10));
-        drop(first);
-        assert!(second.charge(60) && !second.charge(1));
-        drop(second);
-        assert_eq!((secondary.in_use.asked.get(), secondary.in_use.bytes.get()), (0, 0));
-    }
 
     #[test]
     fn either_side_goes_first_in_half_of_the_exchanges() {

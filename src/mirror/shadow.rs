@@ -3,6 +3,7 @@
 use super::ask::not_asked;
 use super::back_off::{BackOff, Watching};
 use super::closing::Closing;
+use super::confirm::{Confirmation, Mismatch};
 use super::ending::{Counted, Ending};
 use super::in_force::InForce;
 use super::infer::Inferred;
@@ -105,7 +106,8 @@ pub(super) struct Shadow {
     /// Of these, those that wait and have not been called yet.
     resting: Cell<usize>,
     called: Notify,
-    at_once: usize,
+    pub(super) at_once: usize,
+    pub(super) confirmation: Confirmation,
     /// What is left has been counted.
     pub(super) ended: Cell<bool>,
 }
@@ -128,6 +130,7 @@ impl Shadow {
             resting: Cell::new(0),
             called: Notify::new(),
             at_once: asked_at_once(crate::sys::raise_descriptor_limit()) as usize,
+            confirmation: Confirmation::default(),
             ended: Cell::new(false),
         })
     }
@@ -272,9 +275,9 @@ impl Shadow {
         self.judge(job, &regime, &candidate.upstream, (id, answer), &passport, (ending, beside));
     }
     fn judge(
-        &self,
+        self: &Rc<Self>,
         job: Box<Job>,
-        regime: &Regime,
+        regime: &Rc<Regime>,
         candidate: &Upstream,
         (id, answer): (crate::exchange::ExchangeId, Answer),
         passport: &Passport,
@@ -318,13 +321,18 @@ impl Shadow {
         let naming = force.naming.as_ref().filter(|_| rules.claims_ids());
         let name = naming.map(|naming| naming.name(&exchange.request.headers, hop.peer));
         let session = Session { name, requests: &[] };
-        let name = closing.fold.add(&exchange, &judgement, rules.hash(), versions, &force.redactor, bodies, session);
+        let added = closing.fold.add(&exchange, &judgement, rules.hash(), versions, &force.redactor, bodies, session);
         let (branches, calls) = (force.branches(place), !config.roles.is_empty());
         let look = Look { branches, rules, context: &config.context, calls };
-        closing.fold.look(&exchange, name, versions, &force.redactor, look);
+        closing.fold.look(&exchange, added.request, versions, &force.redactor, look);
         naming.into_iter().for_each(|naming| naming.note(closing.fold.ids()));
         ending.judged(judgement.verdict);
         drop(permit);
+        if !added.signatures.is_empty() {
+            let (exchange, judgement, jar) = (&exchange, &judgement, passport.jar.as_ref());
+            let mismatch = Mismatch { exchange, judgement, ids: &added.signatures, versions, place, hop: &hop, jar };
+            self.confirm(regime, &mismatch, &mut closing);
+        }
         if let Some(beside) = beside {
             let found = closing.fold.found(&exchange.route.name, &judgement, &force.redactor);
             let candidate_build = versions.1.map(str::to_owned);
@@ -357,7 +365,7 @@ impl Shadow {
         }
     }
     /// Who wrote the candidate's answer: an echo of this exchange, or the monolith's own build in it.
-    fn provenance(&self, force: &InForce, exchange: &Exchange) -> Provenance {
+    pub(super) fn provenance(&self, force: &InForce, exchange: &Exchange) -> Provenance {
         let Some(answer) = exchange.candidate.outcome.response() else {
             return Provenance::Own;
         };

@@ -3,6 +3,7 @@
 use super::accepting::Accepting;
 use super::account::Accounts;
 use super::answers::Answers;
+use super::confirm::ConfirmTally;
 use super::in_force::InForce;
 use super::lag::Lags;
 use super::lane::Queue;
@@ -71,6 +72,8 @@ pub(super) struct Shared {
     pub(super) operations: Arc<operation::Tally>,
     /// What became of the secondary's answers.
     pub(super) pairs: PairTally,
+    /// What became of mismatches that were asked again.
+    pub(super) confirm: ConfirmTally,
     pub(super) mirroring: AtomicBool,
     pub(super) draining: AtomicBool,
     pub(super) accepting: AtomicBool,
@@ -160,6 +163,7 @@ pub fn start(setup: Setup) -> std::io::Result<(Arc<Control>, ShadowThread)> {
         returns: Returns::new(incarnation),
         operations: Arc::default(),
         pairs: PairTally::default(),
+        confirm: ConfirmTally::default(),
         markers: Markers::new(&key, incarnation),
         request_key: request_key(&key),
         number: AtomicU64::new(force.number),
