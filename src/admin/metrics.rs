@@ -4,7 +4,9 @@ use super::Shared;
 use crate::compare::Severity;
 use crate::evidence::{Ledger, Mark, NotJudged, NotMirrored};
 use crate::judge::{Inconclusive, Vacuous};
-use crate::mirror::{BOUNDS_US, BreakerState, CLASSES, FAILURES, Health, NotAccepted, ReloadState, SIDES, TurnedAway};
+use crate::mirror::{
+    BOUNDS_US, BreakerState, CLASSES, ConfirmOutcome, FAILURES, Health, NotAccepted, ReloadState, SIDES, TurnedAway,
+};
 use crate::store::LeftOut;
 use crate::sys;
 use axum::extract::State;
@@ -93,6 +95,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: Left
         let help = "What became of mirrored exchanges as evidence of noise.";
         page.many(("paritee_secondary_total", "counter", help), "outcome", pairs.iter().copied());
     }
+    confirm(&mut page, health);
     page.one("paritee_mirroring", "gauge", "1 when mirroring is switched on.", u8::from(health.mirroring));
     let states = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen];
     let states = states.map(|state| (state.as_str(), u64::from(state == health.breaker)));
@@ -107,6 +110,16 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: Left
     page.head("paritee_build_info", "gauge", "The build.");
     let _ = writeln!(page.0, "paritee_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
     page.0
+}
+
+/// Mismatches that are asked again; nothing where none is.
+fn confirm(page: &mut Page, health: &Health) {
+    let Some(figures) = &health.confirm else { return };
+    let outcomes = ConfirmOutcome::ALL.iter().copied().zip(figures.outcomes);
+    page.many(("paritee_confirm_total", "counter", "What became of mismatches to confirm."), "outcome", outcomes);
+    page.one("paritee_confirm_looks_total", "counter", "Times that both sides were asked again.", figures.looks);
+    page.one("paritee_confirm_waiting", "gauge", "Mismatches that wait to be asked again.", figures.waiting);
+    page.one("paritee_confirm_waiting_bytes", "gauge", "Bytes of their copies.", figures.bytes);
 }
 
 /// The primary with the mirror against the primary without it; nothing where that is not looked at.

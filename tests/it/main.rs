@@ -57,6 +57,8 @@ mod live_admission;
 mod live_back_off;
 // few descriptors: told, waited for, nobody refused
 mod live_descriptors;
+// mismatches asked again: each mark, the budget, and what is never asked or kept
+mod live_confirm;
 // no fault of the candidate reaches a client
 mod live_faults;
 // ids that map one to one over a session or a run

@@ -1,7 +1,7 @@
 //! The page by Prometheus' rules: names, heads, labels from closed lists, histograms that add up.
 
 use super::*;
-use crate::mirror::{AnswerCounts, BackOffFigures, LagFigures, PairOutcome};
+use crate::mirror::{AnswerCounts, BackOffFigures, ConfirmFigures, LagFigures, PairOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn health() -> Health {
@@ -27,6 +27,7 @@ fn health() -> Health {
         ids: Some(Default::default()),
         operations: Some(Default::default()),
         pairs: Some(PairOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect()),
+        confirm: Some(ConfirmFigures { looks: 7, ..ConfirmFigures::default() }),
         reloads: ReloadState { refused: 2, ..ReloadState::default() },
         store_waiting: 1,
         store_failing: None,
@@ -48,6 +49,10 @@ fn every_word_of_the_ledger_is_there() {
     assert!(text.contains("paritee_session_outcomes_total{outcome=\"bridged\"} 0\n"));
     assert!(text.contains("paritee_id_forgotten_total{what=\"sessions\"} 0\n"));
     assert!(text.contains("paritee_secondary_total{outcome=\"in_flight\"} 3\n"));
+    assert!(
+        text.contains("paritee_confirm_total{outcome=\"race\"} 0\n")
+            && text.contains("paritee_confirm_looks_total 7\n")
+    );
     assert!(text.contains("paritee_connections_turned_away_total{reason=\"http2_flood\"} 3\n"));
     assert!(text.contains("paritee_config_reloads_total{outcome=\"refused\"} 2\n"));
     assert!(text.contains("paritee_breaker{state=\"open\"} 1\n"));
