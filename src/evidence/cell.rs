@@ -114,6 +114,10 @@ fn upper_edge(bucket: u16) -> u64 {
 }
 
 impl CellDelta {
+    /// True where it holds no exchange, but for marks of earlier ones.
+    pub fn is_of_marks_alone(&self) -> bool {
+        self.verdicts.is_empty() && self.statuses.is_empty() && self.leaves == 0
+    }
     /// Adds another's counts; the result does not depend on the order of merging.
     pub fn merge(&mut self, other: &CellDelta) {
         for (verdict, n) in &other.verdicts {

@@ -298,7 +298,7 @@ impl State {
         let place = keys::cell(key);
         if !self.cells.contains_key(key) {
             let stored = disk.get(&place)?;
-            if stored.is_none() && delta.verdicts.is_empty() {
+            if stored.is_none() && delta.is_of_marks_alone() {
                 // A mark of what had to make room.
                 return Ok(());
             }

@@ -7,7 +7,9 @@ use super::record::{self, MAX_VALUE, Meta};
 use super::state::{Bounds, State};
 use super::{AtRest, Options, StoreError, open};
 use crate::compare::{Kind, Place, Severity};
-use crate::evidence::{CellDelta, CellKey, Counts, EvidenceBatch, MarkCounts, SignatureDelta, SignatureFacts, Source};
+use crate::evidence::{
+    CellDelta, CellKey, Counts, EvidenceBatch, Mark, MarkCounts, SignatureDelta, SignatureFacts, Source,
+};
 use crate::judge::{SignatureId, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -114,6 +116,52 @@ fn a_large_change_cut_short_is_there_whole_or_not_at_all() {
     let after = state(&disk);
     assert_eq!((after.signatures.len(), after.totals.applied, after.counts.mismatched), (500, 1, 500));
     assert_eq!(disk.table(Table::Journal, Table::Journal.prefix(), false).unwrap().count(), 0);
+}
+
+#[test]
+fn a_mark_finds_what_it_is_of_or_changes_the_account_alone() {
+    let dir = tempdir().unwrap();
+    let (disk, mut counters) = new_store(dir.path());
+    let source = Source { tee: counters.meta.tee, incarnation: 1 };
+    let marked = |sequence, signatures: std::ops::Range<u64>, hours: std::ops::Range<u32>| {
+        let mut marked = batch(source, sequence, signatures, hours);
+        marked.counts = Counts::default();
+        for delta in marked.signatures.values_mut() {
+            (delta.count, delta.candidate_versions) = (0, Default::default());
+            delta.marks.confirm(Mark::Race);
+            delta.agreed_after_ms.insert(60_000, 1);
+        }
+        for delta in marked.cells.values_mut() {
+            *delta = CellDelta::default();
+            delta.marks.confirm(Mark::Race);
+            delta.mismatching.take_back(7);
+        }
+        marked
+    };
+    let apply = |counters: &mut State, batch: &EvidenceBatch| {
+        let change = counters.apply(batch, &disk).unwrap();
+        change.into_iter().for_each(|change| disk.in_parts(&change.operations).unwrap());
+    };
+    let mut first = batch(source, 1, 0..1, 0..1);
+    first.signatures.values_mut().for_each(|delta| delta.marks.count(Mark::Unconfirmed));
+    first.cells.values_mut().for_each(|delta| {
+        delta.marks.count(Mark::Unconfirmed);
+        delta.mismatching.count(7);
+    });
+    apply(&mut counters, &first);
+    let change = marked(2, 0..1, 0..1);
+    apply(&mut counters, &change);
+    apply(&mut counters, &change);
+    // A cell and a signature that had to make room meanwhile: they do not come back for a mark.
+    apply(&mut counters, &marked(3, 5..6, 5..6));
+    drop((counters, disk));
+    let rest = AtRest::open(dir.path()).unwrap();
+    let (ledger, cells, signatures) = (rest.ledger().unwrap(), rest.cells().unwrap(), rest.signatures().unwrap());
+    assert_eq!((cells.len(), signatures.len(), ledger.durable_seq), (1, 1, 1), "marks alone account for no request");
+    assert_eq!((cells[0].1.marks, cells[0].1.mismatching.requests()), (MarkCounts([0, 0, 1, 0, 0, 0]), 0));
+    assert_eq!((signatures[0].marks, signatures[0].count), (MarkCounts([0, 0, 1, 0, 0, 0]), 1));
+    assert_eq!(signatures[0].agreed_after_ms, BTreeMap::from([(60_000, 1)]));
+    assert_eq!(ledger.marks, MarkCounts([-1, 0, 2, 0, 0, 0]), "the account is of both");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
 mod broken;
+mod marks;
 
 const SOURCE: Source = Source { tee: 1, incarnation: 2 };
 const NAMING: Naming = Naming {

