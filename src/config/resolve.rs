@@ -65,7 +65,6 @@ pub(super) fn resolve(
     let tls =
         raw.tls.as_ref().map(|raw| tls::tls(&source, raw, around.base, around.files, &mut warnings)).transpose()?;
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
-    let confirm = confirm::confirm(&source, &raw.confirm)?;
     let redact = sections::redact(&source, &raw.redact, around.base)?;
     let roles = role::roles(&source, &raw.role, &mut warnings)?;
     let (routes, general_rules) = routes(&source, &raw, &roles, &redact, around.today, &mut warnings)?;
@@ -81,7 +80,6 @@ pub(super) fn resolve(
     let sides = [Some(&primary), candidate.as_ref(), secondary.as_ref()];
     let context = Context { owners, ..context(&source, &raw, &sides)? };
     let workers = workers(&source, flags.workers, &raw.workers, around.cores)?;
-    let gates = gate::gates(&source, &raw.gate)?;
     Ok(Config {
         listen,
         admin,
@@ -92,14 +90,14 @@ pub(super) fn resolve(
         candidate,
         secondary,
         mirror,
-        confirm,
+        confirm: confirm::confirm(&source, &raw.confirm)?,
         routes,
         classifier: Arc::new(classifier),
         general_rules,
         context: Arc::new(context),
         redact,
         store,
-        gates,
+        gates: gate::gates(&source, &raw.gate)?,
         roles,
         warnings,
     })

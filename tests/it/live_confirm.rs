@@ -313,6 +313,24 @@ fn a_primary_that_does_not_answer_again_leaves_it_unconfirmed() {
     assert_eq!(tee.settled()["marks"], json!({"unconfirmed": 1}));
 }
 
+#[test]
+fn a_build_that_was_put_in_meanwhile_is_no_answer_to_the_mismatch() {
+    let primary = side("m1", |_, _| 1);
+    let builds: Mutex<std::vec::IntoIter<&str>> = Mutex::new(vec!["c1", "c2"].into_iter());
+    let candidate = Origin::start(Arc::new(move |seen: &Seen, stream| match seen.target() {
+        "/d" => {
+            let build = builds.lock().unwrap().next().unwrap();
+            send(stream, build, if build == "c1" { "{\"n\":2}" } else { "{\"n\":1}" })
+        }
+        _ => send(stream, "c1", "{\"n\":1}"),
+    }));
+    let tee = Tee::start(&primary.origin, &candidate, &confirming("[\"10ms\"]", ""));
+    earn(&tee, 1);
+    assert_eq!(tee.client().get("/d").status, 200);
+    until("it was told", || (metric(&tee, "other_build") == 1).then_some(()));
+    assert_eq!(tee.settled()["marks"], json!({"unconfirmed": 1}));
+}
+
 /// Every file below this folder that holds one of these.
 fn holding(dir: &Path, secrets: &[&str]) -> Vec<String> {
     let mut found = Vec::new();

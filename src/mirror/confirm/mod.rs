@@ -228,16 +228,24 @@ impl Shadow {
     }
     /// Whether the sides may be asked again now: as long as copies go out undiminished, under the config in force.
     fn may_ask(&self, force: &InForce) -> Result<(), ConfirmOutcome> {
-        const ALL: u32 = 10_000;
         let shared = &self.shared;
-        let against = [
-            (!shared.is_in_force(force), ConfirmOutcome::Reload),
-            (!shared.mirroring.load(Relaxed) || shared.draining.load(Relaxed), ConfirmOutcome::Off),
-            (force.breaker.state() != BreakerState::Closed, ConfirmOutcome::Breaker),
-            (force.back_off.basis_points(ALL) < ALL, ConfirmOutcome::BackOff),
-        ];
-        against.into_iter().find_map(|(is, outcome)| is.then_some(outcome)).map_or(Ok(()), Err)
+        if !shared.is_in_force(force) {
+            return Err(ConfirmOutcome::Reload);
+        }
+        if !shared.mirroring.load(Relaxed) || shared.draining.load(Relaxed) {
+            return Err(ConfirmOutcome::Off);
+        }
+        protected(force).map_or(Ok(()), Err)
     }
+}
+
+/// What protects a side from copies protects it from being asked again.
+fn protected(force: &InForce) -> Option<ConfirmOutcome> {
+    const ALL: u32 = 10_000;
+    if force.breaker.state() != BreakerState::Closed {
+        return Some(ConfirmOutcome::Breaker);
+    }
+    (force.back_off.basis_points(ALL) < ALL).then_some(ConfirmOutcome::BackOff)
 }
 
 fn bytes_of(exchange: &Exchange) -> usize {
@@ -251,7 +259,20 @@ fn bytes_of(exchange: &Exchange) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_force::tests::with;
     use super::*;
+    use crate::config::BackOff;
+
+    #[test]
+    fn what_keeps_copies_from_a_side_keeps_looks_from_it() {
+        let force = with(|config| config.mirror.back_off = Some(BackOff { slower_by: 1.1, one_in: 500 }), None);
+        assert_eq!(protected(&force), None);
+        force.back_off.back_to(1);
+        assert_eq!(protected(&force), Some(ConfirmOutcome::BackOff));
+        let failures = force.config.mirror.breaker.failures;
+        (0..failures).for_each(|_| force.breaker.report(false, false, Instant::now()));
+        assert_eq!(protected(&force), Some(ConfirmOutcome::Breaker));
+    }
 
     #[test]
     fn there_is_a_counter_for_every_end() {
