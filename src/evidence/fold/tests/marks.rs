@@ -12,7 +12,8 @@ fn fold() -> Fold {
 fn added(fold: &mut Fold, exchange: &Exchange, paths: &[&str]) -> (Marking, Confirming) {
     let judgement = mismatch(paths);
     let versions = (Some("m1"), Some("c1"));
-    let ids = fold.add(exchange, &judgement, 9, versions, &redactor(), StoreBodies::None, Session::default());
+    let added = fold.add(exchange, &judgement, 9, versions, &redactor(), StoreBodies::None, Session::default());
+    let ids = added.signatures;
     let marking = fold.marking(exchange, 9, versions, &ids);
     (marking, Confirming::of(&exchange.route.name, &judgement, &ids).unwrap())
 }
