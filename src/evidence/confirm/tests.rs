@@ -5,7 +5,7 @@ use crate::exchange::{
     Body, CandidateSession, Client, Exchange, ExchangeId, Failure, FailureKind, Provenance, Request, Response, Route,
 };
 use crate::judge::{Context, judge};
-use crate::rules::{Rename, RuleKind, RuleSet, RuleSpec, Shape};
+use crate::rules::{NumberTolerance, Rewrite, RuleKind, RuleSet, RuleSpec, SideChoice};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 /// `200 {…}`, `404 …`, or `-` for a side that gave no answer.
@@ -37,9 +37,16 @@ fn exchange(primary: &Answer, candidate: &Answer) -> Exchange {
     }
 }
 
-fn rules(path: &str, kind: RuleKind) -> RuleSet {
-    let (name, path) = ("r".into(), Some(path.to_owned()));
-    RuleSet::compile(&[RuleSpec { name, path, kind, reason: None, until_day: None, of_route: false }]).unwrap()
+fn rules(all: &[(&str, RuleKind)]) -> RuleSet {
+    let spec = |(path, kind): &(&str, RuleKind)| RuleSpec {
+        name: format!("rule at {path}").into(),
+        path: Some((*path).to_owned()),
+        kind: kind.clone(),
+        reason: None,
+        until_day: None,
+        of_route: false,
+    };
+    RuleSet::compile(&all.iter().map(spec).collect::<Vec<_>>()).unwrap()
 }
 
 /// What is found of these answers (primary, candidate), the first pair and those after 250 ms, 60 s, 1 h.
@@ -178,24 +185,21 @@ fn the_same_signature_in_many_places_is_one_and_elements_may_move() {
 
 #[test]
 fn rules_hide_what_they_hide_and_make_no_change_of_their_own() {
-    // A volatile token is no change of the primary: the candidate alone came round.
-    let volatile = rules("$.t", RuleKind::Shape(Shape::Number));
+    // What is within the tolerance is no change of the primary: the candidate alone came round.
+    let near = RuleKind::Number(NumberTolerance { abs: Some("5".into()), ..NumberTolerance::default() });
     let found = found_under(
-        &volatile,
-        &[(r#"200 {"n":1,"t":5}"#, r#"200 {"n":2,"t":6}"#), (r#"200 {"n":1,"t":7}"#, r#"200 {"n":1,"t":8}"#)],
+        &rules(&[("$.n", near)]),
+        &[(r#"200 {"n":100}"#, r#"200 {"n":150}"#), (r#"200 {"n":102}"#, r#"200 {"n":103}"#)],
     );
     assert_eq!(found.exchange(), Some(Mark::CandidateUnstable));
-    // Under a rule of one side a candidate held against itself looks different where it is the same.
-    let renamed = rules("$", RuleKind::Rename(Rename { from: "rating".into(), to: "stars".into() }));
-    let candidate = r#"200 {"stars":3,"v":1}"#;
-    let later = r#"200 {"stars":3,"v":2}"#;
+    // A rule for the candidate alone: held against itself the candidate has no element in common, and has not changed.
+    let strip = Rewrite { pattern: "^urn:".into(), with: String::new(), side: SideChoice::Candidate };
+    let keyed = rules(&[("$.list", RuleKind::Key(vec!["$.id".into()])), ("$.list[*].id", RuleKind::Rewrite(strip))]);
+    let primary = |n: u32, t: u32| format!(r#"200 {{"list":[{{"id":"1","n":{n},"t":{t}}}]}}"#);
+    let candidate = |t: u32| format!(r#"200 {{"list":[{{"id":"urn:1","n":29,"t":{t}}}]}}"#);
     let found = found_under(
-        &renamed,
-        &[
-            (r#"200 {"rating":4,"v":1}"#, candidate),
-            (r#"200 {"rating":3,"v":2}"#, later),
-            (r#"200 {"rating":4,"v":2}"#, later),
-        ],
+        &keyed,
+        &[(&primary(17, 1), &candidate(1)), (&primary(29, 2), &candidate(2)), (&primary(17, 2), &candidate(2))],
     );
     assert_eq!(found.exchange(), Some(Mark::PrimaryUnstable), "{:?}", found.signatures());
 }

@@ -209,7 +209,6 @@ impl Shadow {
         if !mine.sample.borrow_mut().wants(ids, exchange.id, exchange.received_at_ms) {
             return Err(ConfirmOutcome::Sample);
         }
-        self.may_ask(force)?;
         let found = Confirming::of(&exchange.route.name, judgement, ids).ok_or(ConfirmOutcome::NotCompared)?;
         let place = mine.room.admit(OVERHEAD + bytes_of(exchange)).map_err(|full| match full {
             Full::Exchanges => ConfirmOutcome::Queue,
