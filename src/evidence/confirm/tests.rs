@@ -189,7 +189,7 @@ fn rules_hide_what_they_hide_and_make_no_change_of_their_own() {
     let near = RuleKind::Number(NumberTolerance { abs: Some("5".into()), ..NumberTolerance::default() });
     let found = found_under(
         &rules(&[("$.n", near)]),
-        &[(r#"200 {"n":100}"#, r#"200 {"n":150}"#), (r#"200 {"n":102}"#, r#"200 {"n":103}"#)],
+        &[(r#"200 {"n":100,"v":1}"#, r#"200 {"n":150,"v":1}"#), (r#"200 {"n":102,"v":2}"#, r#"200 {"n":103,"v":2}"#)],
     );
     assert_eq!(found.exchange(), Some(Mark::CandidateUnstable));
     // A rule for the candidate alone: held against itself the candidate has no element in common, and has not changed.
