@@ -7,6 +7,8 @@
 mod browser;
 /// Without a mistake nothing is reported.
 mod clean;
+/// A write in between is told from a mistake.
+mod confirm;
 /// The demo of the README.
 mod demo;
 /// Each planted mistake, and pairs of them.

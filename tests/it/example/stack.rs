@@ -80,6 +80,10 @@ impl Stack {
     pub(crate) fn pids(&self) -> Vec<i64> {
         self.info["pids"].as_object().map(|pids| pids.values().filter_map(Value::as_i64).collect()).unwrap_or_default()
     }
+    /// The process id of one of them.
+    pub(crate) fn pid(&self, name: &str) -> i64 {
+        self.info["pids"][name].as_i64().unwrap_or_else(|| panic!("no {name} runs: {}", self.info))
+    }
     /// Sends the front ends' traffic through the tee, log-ins and writes included; gives the driver's summary.
     pub(crate) fn traffic(&self, seed: u64) -> Value {
         self.traffic_of(seed, 400)
