@@ -3,7 +3,9 @@
 //! A request is wrong for good with some chance. A few that are right look wrong until they are asked again: they count until
 //! then. Some requests come again. Both sides change their build on the way, and the rules change too.
 
-use paritee::evidence::{CellDelta, CellKey, EvidenceFrom, Finding, Policy, Pool, RouteKnown, Word, decide, pool};
+use paritee::evidence::{
+    CellDelta, CellKey, EvidenceFrom, Finding, Policy, Pool, RouteKnown, Suppression, Word, decide, pool,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 const NOW_MS: u64 = 1_000 * 3_600_000;
@@ -125,7 +127,7 @@ impl Run {
     }
     /// The sum that is kept up to date is what the cells are pooled to.
     fn check(&self) {
-        let pooled = pool(self.cells.iter(), &self.policy, NOW_MS);
+        let pooled = pool(self.cells.iter(), &self.policy, &Suppression::default(), NOW_MS);
         assert_eq!(pooled.sum, self.pool.sum);
         assert_eq!(decide(&self.policy, &RouteKnown::default(), &pooled, &[], 0.0), self.look());
     }

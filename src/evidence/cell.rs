@@ -1,6 +1,7 @@
 //! A cell: what was compared, by route, versions, rules, principal class and hour. Kept fine, pooled at query time.
 
 use super::{Distinct, MarkCounts, Mismatches, Witnesses};
+use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,8 +39,12 @@ pub struct CellDelta {
     pub marks: MarkCounts,
     /// Distinct requests compared.
     pub distinct: Distinct,
-    /// Distinct requests with a mismatch that counts.
+    /// Distinct requests with a mismatch that counts, whatever is noise.
     pub mismatching: Mismatches,
+    /// Those of mismatches all of whose signatures may be the monolith's own noise, by these signatures: they do not count while
+    /// all of them are. Where there is no second copy of the monolith, there are none. At most [`CellDelta::MIXES`].
+    #[serde(default)]
+    pub mixed: BTreeMap<Vec<SignatureId>, Mismatches>,
     /// Exchanges by (primary status, candidate status); 0 where no head arrived.
     pub statuses: BTreeMap<(u16, u16), u64>,
     /// The primary's latency. (Format 1 had a coarser histogram by another name, which is not read.)
@@ -114,6 +119,33 @@ fn upper_edge(bucket: u16) -> u64 {
 }
 
 impl CellDelta {
+    /// Sets of signatures that a cell tells apart.
+    pub const MIXES: usize = 32;
+
+    /// Counts a mismatch of this request; `mix` are its signatures where all of them may be noise.
+    pub fn count_mismatch(&mut self, request: u64, mix: Option<&[SignatureId]>) {
+        self.mismatches_of(mix).count(request);
+        self.bound();
+    }
+    /// One of them does not count after all.
+    pub fn take_back(&mut self, request: u64, mix: Option<&[SignatureId]>) {
+        self.mismatches_of(mix).take_back(request);
+        self.bound();
+    }
+    fn mismatches_of(&mut self, mix: Option<&[SignatureId]>) -> &mut Mismatches {
+        match mix {
+            Some(ids) => self.mixed.entry(ids.to_vec()).or_default(),
+            None => &mut self.mismatching,
+        }
+    }
+    /// What finds no place counts, whatever is noise. Those that sort first stay, so that no order of merging shows.
+    fn bound(&mut self) {
+        while self.mixed.len() > CellDelta::MIXES {
+            if let Some((_, requests)) = self.mixed.pop_last() {
+                self.mismatching.merge(&requests);
+            }
+        }
+    }
     /// True where it holds no exchange, but for marks of earlier ones.
     pub fn is_of_marks_alone(&self) -> bool {
         self.verdicts.is_empty() && self.statuses.is_empty() && self.leaves == 0
@@ -126,6 +158,10 @@ impl CellDelta {
         self.marks.add(&other.marks);
         self.distinct.merge(&other.distinct);
         self.mismatching.merge(&other.mismatching);
+        for (ids, requests) in &other.mixed {
+            self.mixed.entry(ids.clone()).or_default().merge(requests);
+        }
+        self.bound();
         for (pair, n) in &other.statuses {
             *self.statuses.entry(*pair).or_default() += n;
         }
@@ -158,6 +194,26 @@ mod tests {
             assert!(upper_edge(at) as f64 <= us as f64 * 1.032 + 1.0, "{us}");
         }
         assert_eq!(upper_edge(bucket(u64::MAX)), u64::MAX);
+    }
+
+    #[test]
+    fn mismatches_by_signatures_are_bounded_in_any_order() {
+        let one = |n: u64| {
+            let mut cell = CellDelta::default();
+            cell.count_mismatch(n, Some(&[SignatureId(n)]));
+            cell
+        };
+        let merged = |order: Vec<u64>| {
+            let mut all = CellDelta::default();
+            order.into_iter().for_each(|n| all.merge(&one(n)));
+            all
+        };
+        let mut all = merged((0..50).collect());
+        assert_eq!(all, merged((0..50).rev().collect()));
+        assert_eq!((all.mixed.len(), all.mismatching.requests()), (CellDelta::MIXES, 18), "what found no place counts");
+        // What is taken back later finds its place, or what has become of it.
+        [3, 45].into_iter().for_each(|n| all.take_back(n, Some(&[SignatureId(n)])));
+        assert_eq!((all.mixed[&vec![SignatureId(3)]].requests(), all.mismatching.requests()), (0, 17));
     }
 
     #[test]

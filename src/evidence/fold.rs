@@ -13,7 +13,7 @@ pub use names::request_key;
 
 use super::build::{self, Building};
 use super::ids::{Bounds, Ids};
-use super::pairs::{self, Pairs};
+use super::pairs::Pairs;
 use super::{
     CellDelta, CellKey, Counts, EvidenceBatch, Found, Mark, SessionName, SignatureDelta, SignatureFacts, Source,
     StoreBodies, StoredRequest, exemplar_rank,
@@ -180,7 +180,11 @@ impl Fold {
         }
         let ids: Vec<SignatureId> =
             judgement.differences.iter().map(|d| (self.naming.signature)(&exchange.route.name, d)).collect();
-        if let (Some(pairs), Some(mix)) = (&mut self.pairs, pairs::mix(judgement, &ids)) {
+        let mix = self.mix(judgement, &ids);
+        if let Some(name) = name.filter(|_| judgement.verdict == Verdict::Mismatch) {
+            self.cell(exchange, rule_set, versions).delta.count_mismatch(name, mix.as_deref());
+        }
+        if let (Some(pairs), Some(mix)) = (&mut self.pairs, mix) {
             pairs.count_mix(pair_key(exchange, versions), exchange.received_at_ms, mix);
         }
         self.count_signatures(exchange, judgement, &ids, versions, redactor, &mut entering);
@@ -378,7 +382,6 @@ fn count(cell: &mut Growing, name: Option<u64>, exchange: &Exchange, judgement: 
     if let Some(name) = name {
         delta.distinct.insert(name);
         if verdict == 2 {
-            delta.mismatching.count(name);
             delta.marks.count(Mark::Unconfirmed);
         }
     }

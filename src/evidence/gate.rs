@@ -168,6 +168,12 @@ pub fn decide(
         let classes = known.ownership_unchecked.join(", ");
         notes.push(format!("ownership unchecked for {classes}: no `owner_paths` say whose data an answer is"));
     }
+    let noise = pool.noise.requests();
+    if noise > 0 {
+        notes.push(format!(
+            "{noise} distinct requests differ where the monolith disagrees with itself, which does not count"
+        ));
+    }
     if pool.too_old > 0 {
         notes.push(format!("{} older exchanges do not count", pool.too_old));
     }

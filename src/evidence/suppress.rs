@@ -31,6 +31,10 @@ pub struct Suppression {
 }
 
 impl Suppression {
+    /// True where a signature is noise under these builds.
+    pub fn is_noise(&self, id: SignatureId, builds: &Builds) -> bool {
+        self.builds.get(&id).is_some_and(|noisy| noisy.contains(builds))
+    }
     /// How many of a signature's exchanges are noise, by the builds that answered them.
     pub fn noise_of(&self, id: SignatureId, builds: &BTreeMap<Builds, u64>) -> u64 {
         let noisy = self.builds.get(&id);
@@ -78,9 +82,8 @@ pub fn suppress<'a>(all: impl IntoIterator<Item = (&'a PairKey, &'a PairDelta)>)
             suppression.places.push(Suppressed { key, at, pairs: delta.pairs, paired: group.paired, signatures });
         }
     }
-    let is_noise = |id: &SignatureId, builds| suppression.builds.get(id).is_some_and(|noisy| noisy.contains(builds));
     let mixes = all.iter().flat_map(|(key, delta)| delta.mixes.iter().map(move |(ids, n)| (&key.builds, ids, n)));
-    let of_noise = mixes.filter(|(builds, ids, _)| ids.iter().all(|id| is_noise(id, builds)));
+    let of_noise = mixes.filter(|(builds, ids, _)| ids.iter().all(|id| suppression.is_noise(*id, builds)));
     suppression.exchanges = of_noise.map(|(_, _, n)| n).sum();
     suppression
 }

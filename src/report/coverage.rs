@@ -5,7 +5,7 @@ use super::SCHEMA;
 use super::openapi::{self, OpenApiView};
 use super::text::clean;
 use crate::config::Config;
-use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceFrom, Policy, Pool, Witnesses, pool};
+use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceFrom, Policy, Pool, Suppression, Witnesses, pool};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -114,7 +114,7 @@ fn one(
     seen: Option<&Arc<CoverageDelta>>,
 ) -> RouteCoverageView {
     let all = Policy { max_age_ms: u64::MAX, evidence_from: EvidenceFrom::All, ..Policy::default() };
-    let pool = pool(cells.iter().copied(), &all, u64::MAX);
+    let pool = pool(cells.iter().copied(), &all, &Suppression::default(), u64::MAX);
     let declared = config.and_then(|config| {
         let name = route.split_once('#').map_or(route, |(declared, _)| declared);
         config.routes.by_name(name).map(|index| config.routes.get(index))

@@ -203,7 +203,7 @@ fn route(
     shed: f64,
     now_ms: u64,
 ) -> RouteGateView {
-    let pooled = pool(row.cells.iter().copied(), policy, now_ms);
+    let pooled = pool(row.cells.iter().copied(), policy, &evidence.figures.suppression, now_ms);
     let against: Vec<Against<'_>> = row.signatures.iter().map(|record| against(record, evidence)).collect();
     let known = RouteKnown {
         inferred: !row.declared && row.cells.iter().any(|(key, _)| key.inferred),

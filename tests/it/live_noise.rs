@@ -96,6 +96,7 @@ fn noise_is_listed_with_its_counts_and_hides_nothing_else() {
     assert_eq!(number(&ledger, "judgements.mismatch"), REQUESTS + 1, "{ledger}");
     let report = running(&tee, "/api/report");
     check_report(&report);
+    check_gate(&running(&tee, "/api/gate"));
     let dir = tee.stopped();
     let stored = at_rest(dir.path(), &["report"]);
     assert_eq!((&stored["signatures"], &stored["suppressed"]), (&report["signatures"], &report["suppressed"]));
@@ -139,6 +140,15 @@ fn check_report(report: &Value) {
     }
     // An exchange is noise where all that differs is.
     assert_eq!(report["ledger"]["marks"], json!({"noise": compared - 1, "unconfirmed": 3}));
+}
+
+/// What is noise does not count as a mismatch of its request; what else differs does.
+fn check_gate(gate: &Value) {
+    let routes = gate["routes"].as_array().expect("routes");
+    let route = routes.iter().find(|one| one["route"] == "GET /review/{id}").unwrap_or_else(|| panic!("{gate}"));
+    assert_eq!((&route["distinct"], &route["mismatches"]), (&json!(REQUESTS), &json!(2)), "{route}");
+    let told = format!("{} distinct requests differ where the monolith disagrees with itself", REQUESTS - 2);
+    assert!(route["notes"].to_string().contains(&told), "{route}");
 }
 
 fn at_route<'r>(report: &'r Value, route: &str, path: &str) -> &'r Value {

@@ -5,7 +5,7 @@
 
 use super::store_support::*;
 use paritee::evidence::Word;
-use paritee::evidence::{Policy, RouteKnown, decide, pool};
+use paritee::evidence::{Policy, RouteKnown, Suppression, decide, pool};
 use paritee::store::{AtRest, Options, StoreHandle};
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn figures(dir: &Path) -> [u64; 6] {
     let rest = AtRest::open(dir).expect("it opens");
     let (ledger, signatures) = (rest.ledger().expect("an account"), rest.signatures().expect("signatures"));
     let cells = rest.cells().expect("cells");
-    let pool = pool(cells.iter().map(|(key, cell)| (key, cell)), &Policy::default(), THEN_MS);
+    let pool = pool(cells.iter().map(|(key, cell)| (key, cell)), &Policy::default(), &Suppression::default(), THEN_MS);
     let found = decide(&Policy::default(), &RouteKnown::default(), &pool, &[], 0.0);
     assert_eq!(found.word, Word::NotReady, "a third of its requests mismatch: {found:?}");
     let exemplars: usize = signatures.iter().map(|one| rest.exemplars(one.id).expect("exemplars").len()).sum();

@@ -1,17 +1,19 @@
 //! Marks that come later: what confirmation found of a mismatch, as a change to the very cell and signatures it is counted in.
 
 use super::{Fold, Versions};
+use crate::evidence::pairs;
 use crate::evidence::{CellDelta, CellKey, Confirming, SignatureDelta, SignatureFacts};
 use crate::exchange::Exchange;
-use crate::judge::SignatureId;
+use crate::judge::{Judgement, SignatureId};
 use std::collections::BTreeMap;
 
 /// Where a mismatch is counted, so that its mark finds it.
 #[derive(Clone, Debug)]
 pub struct Marking {
     cell: CellKey,
-    /// The distinct request.
+    /// The distinct request, and the signatures that it mismatched by where all of them may be noise.
     request: u64,
+    mix: Option<Vec<SignatureId>>,
     received_at_ms: u64,
     signatures: Vec<(SignatureId, SignatureFacts)>,
 }
@@ -46,6 +48,11 @@ impl Marks {
 }
 
 impl Fold {
+    /// The signatures of a mismatch where there is a secondary, and each of them may be noise.
+    pub(super) fn mix(&self, judgement: &Judgement, ids: &[SignatureId]) -> Option<Vec<SignatureId>> {
+        self.pairs.is_some().then(|| pairs::mix(judgement, ids)).flatten()
+    }
+
     /// Where the mismatch that was added last is counted; call it before the batch is closed. Signatures of which there are
     /// too many are not counted, and so not marked.
     pub fn marking(
@@ -53,8 +60,9 @@ impl Fold {
         exchange: &Exchange,
         rule_set: u64,
         versions: Versions<'_>,
-        ids: &[SignatureId],
+        (judgement, ids): (&Judgement, &[SignatureId]),
     ) -> Marking {
+        let mix = self.mix(judgement, ids);
         let request = self.namer.name(exchange);
         let cell = self.cell(exchange, rule_set, versions).key.clone();
         let mut signatures: Vec<(SignatureId, SignatureFacts)> = Vec::new();
@@ -65,7 +73,7 @@ impl Fold {
                 signatures.push((*id, delta.facts.clone()));
             }
         }
-        Marking { cell, request, received_at_ms: exchange.received_at_ms, signatures }
+        Marking { cell, request, mix, received_at_ms: exchange.received_at_ms, signatures }
     }
 
     /// Marks a mismatch by what asking again has found. A request is taken back from those that count for this one mismatch
@@ -75,7 +83,7 @@ impl Fold {
             let cell = self.marks.cells.entry(marking.cell.clone()).or_default();
             cell.marks.confirm(mark);
             if !mark.counts() {
-                cell.mismatching.take_back(marking.request);
+                cell.take_back(marking.request, marking.mix.as_deref());
             }
         }
         for marked in found.signatures() {

@@ -1,7 +1,7 @@
 //! One route's cells as one: what is recent, and of candidate builds that are still of interest.
 
 use super::{EvidenceFrom, Policy};
-use crate::evidence::{Builds, CellDelta, CellKey};
+use crate::evidence::{Builds, CellDelta, CellKey, Mismatches, Suppression};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -28,6 +28,8 @@ pub struct Pool {
     pub principals: BTreeMap<String, BTreeMap<(u16, u16), u64>>,
     /// What was pooled.
     pub versions: VersionsPooled,
+    /// Requests with mismatches that are the monolith's own noise; they may have others as well.
+    pub noise: Mismatches,
     /// Exchanges that are too old to count.
     pub too_old: u64,
     /// Exchanges of candidate builds that do not count.
@@ -39,8 +41,13 @@ fn last_ms(key: &CellKey, cell: &CellDelta) -> u64 {
     if cell.last_ms > 0 { cell.last_ms } else { (u64::from(key.hour) + 1) * HOUR_MS - 1 }
 }
 
-/// Pools the cells of one route.
-pub fn pool<'a>(cells: impl IntoIterator<Item = (&'a CellKey, &'a CellDelta)>, policy: &Policy, now_ms: u64) -> Pool {
+/// Pools the cells of one route. A request whose mismatches are all of `noise` does not mismatch.
+pub fn pool<'a>(
+    cells: impl IntoIterator<Item = (&'a CellKey, &'a CellDelta)>,
+    policy: &Policy,
+    noise: &Suppression,
+    now_ms: u64,
+) -> Pool {
     let oldest = now_ms.saturating_sub(policy.max_age_ms);
     let mut pool = Pool::default();
     let mut recent = Vec::new();
@@ -53,7 +60,7 @@ pub fn pool<'a>(cells: impl IntoIterator<Item = (&'a CellKey, &'a CellDelta)>, p
     let wanted = wanted(&recent, policy.evidence_from);
     for (key, cell) in recent {
         match wanted.contains(key.candidate_version.as_str()) {
-            true => pool.add(key, cell),
+            true => pool.add(key, cell, noise),
             false => pool.other_builds += cell.verdicts.values().sum::<u64>(),
         }
     }
@@ -76,8 +83,9 @@ fn wanted<'a>(cells: &[(&'a CellKey, &'a CellDelta)], from: EvidenceFrom) -> BTr
 }
 
 impl Pool {
-    fn add(&mut self, key: &CellKey, cell: &CellDelta) {
+    fn add(&mut self, key: &CellKey, cell: &CellDelta, noise: &Suppression) {
         self.sum.merge(cell);
+        self.settle(key, cell, noise);
         self.sum.last_ms = self.sum.last_ms.max(last_ms(key, cell));
         let statuses = self.principals.entry(key.principal.clone()).or_default();
         for (pair, n) in &cell.statuses {
@@ -87,6 +95,17 @@ impl Pool {
         self.versions.primary.insert(key.primary_version.clone());
         self.versions.rule_sets.insert(key.rule_set);
         self.versions.comparators.insert(key.comparator);
+    }
+    /// Puts mismatches that may be noise to those that count, or leaves them out.
+    fn settle(&mut self, key: &CellKey, cell: &CellDelta, noise: &Suppression) {
+        self.sum.mixed.clear();
+        let builds = Builds { primary: key.primary_version.clone(), candidate: key.candidate_version.clone() };
+        for (ids, requests) in &cell.mixed {
+            match ids.iter().all(|id| noise.is_noise(*id, &builds)) {
+                true => self.noise.merge(requests),
+                false => self.sum.mismatching.merge(requests),
+            }
+        }
     }
     /// Exchanges of one verdict.
     pub fn of(&self, verdict: &str) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compare::{Kind, Place};
-use crate::evidence::{CellDelta, CellKey};
+use crate::evidence::{CellDelta, CellKey, Suppression};
 
 const NOW: u64 = 1_000 * HOUR;
 const HOUR: u64 = 3_600_000;
@@ -43,7 +43,7 @@ fn policy() -> Policy {
 }
 
 fn find(cells: &[(CellKey, CellDelta)], policy: &Policy, known: &RouteKnown, against: &[Against<'_>]) -> Finding {
-    let pooled = pool(cells.iter().map(|(key, cell)| (key, cell)), policy, NOW);
+    let pooled = pool(cells.iter().map(|(key, cell)| (key, cell)), policy, &Suppression::default(), NOW);
     decide(policy, known, &pooled, against, 0.0)
 }
 
@@ -179,7 +179,7 @@ fn what_could_not_be_told_and_what_rules_hide_is_bounded() {
     let shed = decide(
         &policy(),
         &RouteKnown::default(),
-        &pool([(&key("c1", 999), &cell(0..2_000, 0, NOW))], &policy(), NOW),
+        &pool([(&key("c1", 999), &cell(0..2_000, 0, NOW))], &policy(), &Suppression::default(), NOW),
         &[],
         0.06,
     );

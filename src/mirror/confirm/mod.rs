@@ -222,7 +222,7 @@ impl Shadow {
         })?;
         mine.sample.borrow_mut().take(ids);
         let rule_set = force.rules(mismatch.place).hash();
-        let marking = closing.fold.marking(exchange, rule_set, mismatch.versions, ids);
+        let marking = closing.fold.marking(exchange, rule_set, mismatch.versions, (judgement, ids));
         Ok(Following::new(regime, mismatch, (found, marking), place))
     }
     /// Whether the sides may be asked again now: as long as copies go out undiminished, under the config in force.

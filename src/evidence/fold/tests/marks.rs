@@ -14,7 +14,7 @@ fn added(fold: &mut Fold, exchange: &Exchange, paths: &[&str]) -> (Marking, Conf
     let versions = (Some("m1"), Some("c1"));
     let added = fold.add(exchange, &judgement, 9, versions, &redactor(), StoreBodies::None, Session::default());
     let ids = added.signatures;
-    let marking = fold.marking(exchange, 9, versions, &ids);
+    let marking = fold.marking(exchange, 9, versions, (&judgement, &ids));
     (marking, Confirming::of(&exchange.route.name, &judgement, &ids).unwrap())
 }
 
