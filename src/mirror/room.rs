@@ -63,6 +63,16 @@ impl Place {
         self.bytes.set(self.bytes.get() + bytes);
         true
     }
+    /// Bytes held.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.get()
+    }
+    /// No more than so many bytes are held any longer.
+    pub(super) fn back_to(&self, bytes: usize) {
+        let freed = self.bytes.get().saturating_sub(bytes);
+        self.in_use.bytes.set(self.in_use.bytes.get() - freed);
+        self.bytes.set(self.bytes.get() - freed);
+    }
 }
 
 impl Drop for Place {
@@ -89,6 +99,10 @@ mod tests {
         assert_eq!(next.now(), (2, 100), "what came before is in it");
         drop(first);
         assert!(second.charge(60) && !second.charge(1));
+        second.back_to(70);
+        assert_eq!((second.held(), room.now()), (70, (1, 70)));
+        second.back_to(90);
+        assert_eq!(second.held(), 70, "that is no charge");
         drop(second);
         assert_eq!((room.now(), next.now()), ((0, 0), (0, 0)));
     }

@@ -169,6 +169,7 @@ impl Shadow {
         if self.known.replace(force.number) != force.number {
             self.regimes.of(&force);
             self.watch(&force.back_off);
+            self.confirmation.reloaded();
             self.closing.borrow_mut().count_pairs(force.config.secondary.is_some());
         }
         if let Some(watching) = &mut *self.watching.borrow_mut() {

@@ -87,13 +87,16 @@ impl Following {
         let after = regime.force.config.confirm.as_ref().map_or(&[][..], |settings| &settings.after);
         let mut refused = ConfirmOutcome::Unclear;
         for delay in after {
-            tokio::time::sleep_until(start + *delay).await;
+            // Whoever waits an hour must not keep a config for so long that is in force no more.
+            if shadow.confirmation.waits_for(&shadow.shared, &regime.force, start + *delay).await {
+                refused = ConfirmOutcome::Reload;
+                break;
+            }
+            let held = self.place.held();
             if let Err(outcome) = self.look(&shadow, *delay).await {
                 refused = outcome;
             }
-            if refused == ConfirmOutcome::Reload {
-                break;
-            }
+            self.place.back_to(held);
         }
         self.conclude(&shadow, refused);
     }

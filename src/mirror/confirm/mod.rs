@@ -17,6 +17,7 @@ use super::room::{Full, Room};
 use super::secondary::{OVERHEAD, kept};
 use super::session::Jar;
 use super::shadow::Shadow;
+use super::shared::Shared;
 use crate::compare::words;
 use crate::config::RouteIndex;
 use crate::evidence::{Confirming, Mark, MarkCounts, Versions};
@@ -33,6 +34,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
+use tokio::sync::Notify;
 
 /// Mismatches that wait at once.
 const WAITING: usize = 512;
@@ -156,12 +158,35 @@ pub(super) struct Confirmation {
     sample: RefCell<Sample>,
     budget: RefCell<Budget>,
     asking: Cell<usize>,
+    /// Another config came in force.
+    reloaded: Notify,
 }
 
 impl Default for Confirmation {
     fn default() -> Confirmation {
         let room = Room::new(WAITING, WAITING_BYTES, None);
-        Confirmation { room, sample: RefCell::default(), budget: RefCell::default(), asking: Cell::new(0) }
+        let (sample, budget) = (RefCell::default(), RefCell::default());
+        Confirmation { room, sample, budget, asking: Cell::new(0), reloaded: Notify::new() }
+    }
+}
+
+impl Confirmation {
+    /// Another config came in force: what waits under the one before is let go.
+    pub(super) fn reloaded(&self) {
+        self.reloaded.notify_waiters();
+    }
+    /// Waits until then; true where the config came out of force meanwhile.
+    async fn waits_for(&self, shared: &Shared, force: &InForce, until: tokio::time::Instant) -> bool {
+        loop {
+            let reloaded = self.reloaded.notified();
+            if !shared.is_in_force(force) {
+                return true;
+            }
+            // What is told late may be of the reload before: the number decides.
+            if tokio::time::timeout_at(until, reloaded).await.is_err() {
+                return !shared.is_in_force(force);
+            }
+        }
     }
 }
 

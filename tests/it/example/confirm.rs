@@ -1,6 +1,6 @@
 //! A write between the two answers, on the real example, is told from a mistake: both are mismatches until they are asked again.
 
-use super::stack::{Stack, available, folder};
+use super::stack::{Stack, available};
 use crate::support::until;
 use crate::support::wire::{Answer, Client};
 use serde_json::{Value, json};
@@ -20,14 +20,6 @@ fn ask(client: &mut Client, method: &str, path: &str, cookie: &str, body: &Value
     let fields = format!("Host: localhost\r\n{cookie}Content-Type: application/json\r\n{length}");
     client.send(format!("{method} {path} HTTP/1.1\r\n{fields}\r\n{body}").as_bytes());
     client.answer(false).expect("an answer")
-}
-
-/// The committed config, confirming as the example does.
-fn confirming() -> tempfile::NamedTempFile {
-    let file = tempfile::Builder::new().prefix("paritee").suffix(".toml").tempfile().expect("a file");
-    let text = std::fs::read_to_string(folder().join("paritee.toml")).expect("the config");
-    std::fs::write(file.path(), text + "\n[confirm]\nafter = [\"100ms\", \"1s\"]\n").expect("a config");
-    file
 }
 
 /// A user's line of cookies, and a review of hers that nobody else knows; both at the monolith alone.
@@ -84,8 +76,7 @@ fn a_write_in_between_is_a_race_and_a_mistake_stays_one() {
     if !available() {
         return;
     }
-    let config = confirming();
-    let mut stack = Stack::with(&[], &["--config", config.path().to_str().expect("a path")]);
+    let mut stack = Stack::start(&[]);
     let (cookie, id) = review(stack.get("monolith"));
     let path = format!("/api/review/{id}");
     earn(&stack);
