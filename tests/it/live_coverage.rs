@@ -45,13 +45,12 @@ fn monolith(tee: Arc<OnceLock<SocketAddr>>, build: &'static str) -> Origin {
     Origin::start(Arc::new(move |seen: &Seen, stream| {
         let path = seen.target().split('?').next().unwrap_or_default();
         let n: u64 = path.rsplit('/').next().and_then(|n| n.parse().ok()).unwrap_or_default();
-        if let (Some(tee), Some(trace)) = (tee.get(), seen.header("traceparent").filter(|_| build == "m1")) {
-            if seen.target().starts_with("/api/review/") {
-                let mut client = Client::connect(*tee);
-                let head = format!("GET /api/user/{n} HTTP/1.1\r\nHost: localhost\r\ntraceparent: {trace}\r\n\r\n");
-                client.send(head.as_bytes());
-                client.answer(false).expect("an answer");
-            }
+        let trace = seen.header("traceparent").filter(|_| build == "m1" && path.starts_with("/api/review/"));
+        if let (Some(tee), Some(trace)) = (tee.get(), trace) {
+            let mut client = Client::connect(*tee);
+            let head = format!("GET /api/user/{n} HTTP/1.1\r\nHost: localhost\r\ntraceparent: {trace}\r\n\r\n");
+            client.send(head.as_bytes());
+            client.answer(false).expect("an answer");
         }
         let (status, body) = match (n, build) {
             (404, _) => ("404 Not Found", "{\"error\":\"none\"}".to_owned()),
