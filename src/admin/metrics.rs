@@ -198,13 +198,14 @@ fn store(page: &mut Page, ledger: &Ledger, health: &Health, left_out: LeftOut) {
     page.one("paritee_store_waiting_batches", "gauge", "Batches taken and not durable yet.", health.store_waiting);
     let failing = u8::from(health.store_failing.is_some());
     page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
-    let LeftOut { signatures, exemplars, cells, pairs, coverage } = left_out;
+    let LeftOut { signatures, exemplars, cells, pairs, coverage, samples } = left_out;
     let kept_out = [
         ("signatures", signatures),
         ("exemplars", exemplars),
         ("cells", cells),
         ("pairs", pairs),
         ("coverage", coverage),
+        ("samples", samples),
     ];
     let help = "What the bounds of the store's tables kept out since it began.";
     page.many(("paritee_store_left_out_total", "counter", help), "what", kept_out);

@@ -6,6 +6,7 @@ mod gate;
 mod guard;
 mod metrics;
 mod reload;
+mod rules;
 mod seen;
 
 use crate::mirror::Control;
@@ -85,6 +86,9 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/gate", get(gate::gate))
         .route("/api/coverage", get(seen::of_routes))
         .route("/api/roles", get(seen::of_roles))
+        .route("/api/rules", get(rules::rules))
+        .route("/api/samples", get(rules::samples))
+        .route("/api/signatures/{id}/kept", get(rules::kept))
         .route("/api/signatures/{id}", get(api::signature))
         .route("/api/mirror", get(api::mirror))
         .route("/api/mirror/{switch}", post(api::switch))

@@ -15,6 +15,7 @@ mod message;
 mod out;
 mod report;
 mod roles;
+mod rules;
 mod serve;
 mod show;
 mod sides;
@@ -57,6 +58,8 @@ enum Command {
     Coverage(coverage::Args),
     /// List the monolith's roles from the outside in, with the gate's word
     Roles(roles::Args),
+    /// See what the rules did, and what a change of them would do
+    Rules(rules::Args),
     /// Print the account of every request
     Ledger(ledger::Args),
     /// Work with the config file
@@ -81,6 +84,7 @@ pub fn main() -> Exit {
         Command::Gate(args) => gate::run(&args),
         Command::Coverage(args) => coverage::run(&args),
         Command::Roles(args) => roles::run(&args),
+        Command::Rules(args) => rules::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Config(args) => config::run(&args),
     };

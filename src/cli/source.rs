@@ -3,12 +3,14 @@
 use super::client::{self, Client};
 use super::failure::Failure;
 use crate::config::{Config, Flags, load};
+use crate::evidence::Exemplar;
 use crate::report::Query;
 use crate::report::build;
 use crate::report::coverage::{self, CoverageView, Seen};
 use crate::report::curl::Sides;
 use crate::report::gate::{self, Asked, Evidence, GateView};
 use crate::report::roles::{self, RolesView};
+use crate::report::rules::{self, KeptView, RulesView, SamplesView};
 use crate::report::text::clean;
 use crate::report::views::{LedgerView, ReportView, ShowView};
 use crate::store::{AtRest, StoreError};
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where to look. Without any: the store that `serve` makes by default, if it is here.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Where {
     /// A store that no tee has open
     #[arg(long, value_name = "DIR", conflicts_with = "admin")]
@@ -43,6 +45,17 @@ pub(crate) enum Source {
 const DEFAULT_STORE: &str = "paritee-store";
 
 impl Where {
+    /// The config's file, if one is named.
+    pub(crate) fn config_file(&self) -> Option<&PathBuf> {
+        self.config.as_ref()
+    }
+    /// Where nothing says where to look, what this config says.
+    pub(crate) fn or_config(mut self, file: Option<&PathBuf>) -> Where {
+        if self.store.is_none() && self.admin.is_none() && self.config.is_none() {
+            self.config = file.cloned();
+        }
+        self
+    }
     /// The config that it names, if any.
     pub(crate) fn config(&self) -> Result<Option<Config>, Failure> {
         Ok(self.config.as_deref().map(|file| load(Some(file), &Flags::default())).transpose()?)
@@ -138,6 +151,41 @@ impl Source {
                 Err(Failure::usage("roles are declared in the config: name it with --config FILE beside --store"))
             }
             (Source::Running(client), _) => read(client.get("/api/roles")),
+        }
+    }
+    /// What each rule did. The config is that of the gate.
+    pub(crate) fn rules(&self, config: Option<&Config>, asked: &rules::Asked) -> Result<RulesView, Failure> {
+        match self {
+            Source::AtRest(store) => {
+                rules::list(config, &store.cells()?, asked, now_ms()).map_err(|error| Failure::usage(error.to_string()))
+            }
+            Source::Running(client) => {
+                let route = asked.route.as_ref().map(|route| format!("?route={}", client::percent(route)));
+                read(client.get(&format!("/api/rules{}", route.unwrap_or_default())))
+            }
+        }
+    }
+    /// A signature's exemplars as they are stored.
+    pub(crate) fn exemplars(&self, id: &str) -> Result<Vec<Exemplar>, Failure> {
+        match self {
+            Source::AtRest(store) => {
+                let id = id.parse().map_err(|_| Failure::usage(format!("`{}` is no signature's id", clean(id))))?;
+                Ok(store.exemplars(id)?)
+            }
+            Source::Running(client) => {
+                let kept: KeptView = read(client.get(&format!("/api/signatures/{id}/kept")))?;
+                Ok(kept.exemplars)
+            }
+        }
+    }
+    /// Exchanges that rules made equal: those that come after the page before, as many as fit into one.
+    pub(crate) fn samples(&self, after: Option<&str>) -> Result<SamplesView, Failure> {
+        match self {
+            Source::AtRest(store) => Ok(SamplesView::of(store.samples(after)?)),
+            Source::Running(client) => {
+                let after = after.map_or_else(String::new, |after| format!("?after={after}"));
+                read(client.get(&format!("/api/samples{after}")))
+            }
         }
     }
     /// One signature by the beginning of its id.

@@ -33,6 +33,7 @@ pub use error::{ConfigError, Place, Told};
 pub use load::{Given, load, secret_key};
 pub use role::Role;
 pub use routes::{RouteConfig, RouteIndex, RouteTable};
+pub use rule::DeclaredRule;
 pub use split::SplitBy;
 
 use crate::judge::Context;
@@ -289,6 +290,8 @@ pub struct Config {
     pub routes: RouteTable,
     /// Who asks, as a label.
     pub classifier: Arc<Classifier>,
+    /// Every rule as declared, expired ones too: the general ones, then each route's own.
+    pub rules: Arc<[DeclaredRule]>,
     /// The rules of every route that is not declared.
     pub general_rules: Arc<RuleSet>,
     /// What judging depends on beside rules.

@@ -67,7 +67,8 @@ pub(super) fn resolve(
     let mirror = sections::mirror(&source, &raw.mirror, text.is_some(), &mut warnings)?;
     let redact = sections::redact(&source, &raw.redact, around.base)?;
     let roles = role::roles(&source, &raw.role, &mut warnings)?;
-    let (routes, general_rules) = routes(&source, &raw, &roles, &redact, around.today, &mut warnings)?;
+    let mut rules = Vec::new();
+    let (routes, general_rules) = routes(&source, &raw, (&roles, &redact), around.today, &mut warnings, &mut rules)?;
     role::check_owners(&source, &raw, candidate.is_some())?;
     let store = sections::store(&source, &raw.store, flags.store.as_deref(), around.base)?;
     sections::check_key_outside_store(&source, &raw.redact, &redact, &store)?;
@@ -93,6 +94,7 @@ pub(super) fn resolve(
         confirm: confirm::confirm(&source, &raw.confirm)?,
         routes,
         classifier: Arc::new(classifier),
+        rules: rules.into(),
         general_rules,
         context: Arc::new(context),
         redact,
@@ -196,12 +198,12 @@ fn workers(
 fn routes(
     source: &Source<'_>,
     raw: &RawConfig,
-    roles: &[Role],
-    redact: &Redact,
+    (roles, redact): (&[Role], &Redact),
     today: i64,
     warnings: &mut Vec<String>,
+    declared: &mut Vec<rule::DeclaredRule>,
 ) -> Result<(RouteTable, Arc<crate::rules::RuleSet>), ConfigError> {
-    let general = rule::specs(source, &raw.rule, false, today, warnings)?;
+    let general = rule::specs(source, &raw.rule, None, today, warnings, declared)?;
     let general_rules = Arc::new(rule::compile(source, &general, [&raw.rule, &[]])?);
     let mut table = RouteTable::default();
     for route in &raw.route {
@@ -209,7 +211,7 @@ fn routes(
         let pattern = Pattern::parse(&text).map_err(|(at, message, allowed)| {
             source.error(source.inside(&route.pattern, at), message).allowing(allowed)
         })?;
-        let own = rule::specs(source, &route.rule, true, today, warnings)?;
+        let own = rule::specs(source, &route.rule, Some(&pattern.name()), today, warnings, declared)?;
         let rules = match own.is_empty() {
             true => general_rules.clone(),
             false => {

@@ -7,19 +7,30 @@ use super::source::Source;
 use super::{rule_kind, spelling};
 use crate::rules::{RuleError, RuleKind, RuleSet, RuleSpec};
 use std::ops::Range;
+use std::sync::Arc;
 use toml::Spanned;
 
 /// The kinds that act, for whoever named none of them.
 pub(super) const KINDS: &str = "one of ignore, shape, timestamp, number, unordered, set, key, rewrite, fallback, added, url, \
                                 absent_is_null, rename, text, decode, same_id, error_body, set_cookie, body";
 
-/// Reads rules, and leaves out those that have expired, with a warning each.
+/// A rule as the file has it, whether or not it still acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredRule {
+    /// The route that it is declared for; `None` for every route.
+    pub route: Option<Arc<str>>,
+    /// What it says.
+    pub spec: RuleSpec,
+}
+
+/// Reads rules, and leaves out those that have expired, with a warning each; `declared` gets them all.
 pub(super) fn specs(
     source: &Source<'_>,
     raw: &[RawRule],
-    of_route: bool,
+    route: Option<&str>,
     today: i64,
     warnings: &mut Vec<String>,
+    declared: &mut Vec<DeclaredRule>,
 ) -> Result<Vec<RuleSpec>, ConfigError> {
     let mut specs: Vec<RuleSpec> = Vec::new();
     for (at, rule) in raw.iter().enumerate() {
@@ -28,7 +39,8 @@ pub(super) fn specs(
             let message = format!("the name `{}` is already that of the rule on line {line}", rule.name.get_ref());
             return Err(source.error(rule.name.span(), message).allowing("a name of its own for each rule"));
         }
-        let spec = spec(source, rule, of_route)?;
+        let spec = spec(source, rule, route.is_some())?;
+        declared.push(DeclaredRule { route: route.map(Arc::from), spec: spec.clone() });
         match spec.until_day {
             Some(until) if until < today => warnings.push(format!(
                 "the rule `{}` ({}:{}) expired after {} and no longer acts",

@@ -1,7 +1,8 @@
 //! The unit in which stored evidence changes.
 
+use super::sample::trim_samples;
 use super::{
-    Builds, CellDelta, CellKey, Counts, CoverageDelta, Exemplar, MarkCounts, Ownership, PairDelta, PairKey,
+    Builds, CellDelta, CellKey, Counts, CoverageDelta, Exemplar, MarkCounts, Ownership, PairDelta, PairKey, SampleKey,
     exemplar_rank,
 };
 use crate::compare::{Kind, Place, Severity};
@@ -135,6 +136,12 @@ pub struct EvidenceBatch {
     /// By route: what was seen of it.
     #[serde(default)]
     pub coverage: BTreeMap<String, CoverageDelta>,
+    /// Exchanges that rules made equal, each under the route and the rule that it was kept for.
+    #[serde(default)]
+    pub samples: Vec<(SampleKey, Exemplar)>,
+    /// Exchanges that were not looked at for those, since there are too many routes and rules.
+    #[serde(default)]
+    pub unsampled: u64,
 }
 
 impl SignatureDelta {
@@ -175,6 +182,8 @@ impl EvidenceBatch {
             ownership: Ownership::default(),
             pairs: BTreeMap::new(),
             coverage: BTreeMap::new(),
+            samples: Vec::new(),
+            unsampled: 0,
         }
     }
 
@@ -207,6 +216,8 @@ impl EvidenceBatch {
             self.coverage.entry(route).or_default().merge(&delta);
         }
         self.exemplars.extend(other.exemplars);
+        self.samples.extend(other.samples);
+        self.unsampled += other.unsampled;
         self.ownership.merge(&other.ownership);
         self.trim(EvidenceBatch::EXEMPLARS);
     }
@@ -221,11 +232,13 @@ impl EvidenceBatch {
             of = Some(*id);
             kept <= keep
         });
+        trim_samples(&mut self.samples, keep);
     }
 
     /// About how many store operations it takes: a batch is closed before there are too many.
     pub fn operations(&self) -> usize {
-        let exemplars: usize = self.exemplars.iter().map(|(_, e)| 2 + e.size() / EvidenceBatch::CHUNK).sum();
+        let kept = self.exemplars.iter().map(|(_, e)| e).chain(self.samples.iter().map(|(_, e)| e));
+        let exemplars: usize = kept.map(|e| 2 + e.size() / EvidenceBatch::CHUNK).sum();
         let routes = self.ownership.0.len() + self.coverage.len();
         1 + self.cells.len() + self.signatures.len() + self.pairs.len() + exemplars + routes
     }

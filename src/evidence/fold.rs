@@ -4,6 +4,7 @@ mod broken;
 mod look;
 mod marks;
 mod names;
+mod sampled;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +91,7 @@ pub struct Fold {
     pairs: Option<Pairs>,
     looked: look::Looked,
     marks: marks::Marks,
+    sampled: sampled::Sampled,
 }
 
 impl Fold {
@@ -116,6 +118,7 @@ impl Fold {
             pairs: None,
             looked: look::Looked::default(),
             marks: marks::Marks::default(),
+            sampled: sampled::Sampled::default(),
         }
     }
 
@@ -151,7 +154,7 @@ impl Fold {
             + self.signatures.len()
             + pairs
             + self.marks.len()
-            + self.exemplars.len() * 4
+            + (self.exemplars.len() + self.sampled.len()) * 4
             + self.looked.len()
     }
 
@@ -175,6 +178,11 @@ impl Fold {
         count(self.cell(exchange, rule_set, versions), name, exchange, judgement);
         let mut entering = SmallVec::new();
         let broken = self.count_broken(exchange, judgement, session.name, versions, redactor, &mut entering);
+        if store == StoreBodies::Full && sampled::is_of_rules(judgement) {
+            let (ids, broken, session) = (&[][..], &[][..], session.requests);
+            let building = Building { exchange, judgement, ids, broken, rule_set, versions, redactor, store, session };
+            self.sampled.offer(&building, self.keep);
+        }
         if judgement.verdict != Verdict::Mismatch && broken.is_empty() {
             return Added { request: name, signatures: Vec::new() };
         }
@@ -236,6 +244,7 @@ impl Fold {
         self.marks.take(&mut batch.cells, &mut batch.signatures);
         batch.exemplars = std::mem::take(&mut self.exemplars);
         batch.coverage = self.looked.take();
+        (batch.samples, batch.unsampled) = self.sampled.take();
         batch.pairs = self.pairs.as_mut().map(Pairs::take).unwrap_or_default();
         batch.trim(self.keep); // an early one may have been pushed out since
         batch

@@ -12,9 +12,11 @@ mod markup;
 mod names;
 mod paths;
 mod shapes;
+mod tokens;
 
 pub(crate) use fields::decoded;
 pub use known::Known;
+pub use tokens::Tokens;
 
 use crate::document::json::token_name;
 use crate::rules::{Selector, SelectorError};

@@ -20,6 +20,7 @@ pub mod patch;
 mod pointer;
 pub mod query;
 pub mod roles;
+pub mod rules;
 pub mod table;
 pub mod text;
 pub mod views;

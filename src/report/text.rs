@@ -66,7 +66,7 @@ fn unsafe_to_print(c: char) -> bool {
 }
 
 /// A number with commas between thousands.
-pub(super) fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -24,6 +24,7 @@
 mod absent;
 mod acting;
 mod added;
+mod alone;
 mod automaton;
 mod body;
 mod compile;
@@ -51,9 +52,11 @@ mod text;
 mod timestamp;
 mod url;
 mod value;
+mod written;
 
 pub(crate) use absent::is_none;
 pub use acting::Acting;
+pub(crate) use alone::accepts_alone;
 pub use automaton::{Down, Here, Walker};
 pub use made::Made;
 pub use same_id::{IdSpace, is_id};

@@ -1,5 +1,6 @@
 //! The handle by which the rest of the tee reaches the writer thread. Nothing here waits for the disk but what says so.
 
+use super::samples::SamplePage;
 use super::state::Bounds;
 use super::writer::{BATCHES, Ending, QUESTIONS, Question, Reply, Shared, Writer};
 use super::{Figures, LeftOut, Opened, Options, SignatureRecord, StoreError};
@@ -151,6 +152,10 @@ impl StoreHandle {
     /// Every cell that is durable, the oldest hour first. Waits likewise.
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
         self.ask(Question::Cells)
+    }
+    /// Exchanges that rules made equal: those of one page, the first where `from` is none. Waits likewise.
+    pub fn samples(&self, from: Option<&str>) -> Result<SamplePage, StoreError> {
+        self.ask(|reply| Question::Samples(from.map(str::to_owned), reply))
     }
     /// What was seen of each route, as far as it is durable. Waits likewise.
     pub fn coverage(&self) -> Result<BTreeMap<String, Arc<CoverageDelta>>, StoreError> {

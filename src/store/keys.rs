@@ -2,7 +2,7 @@
 //!
 //! Keys that grow with time (cells by hour, chunks by number) append at the end, which is what sled writes best.
 
-use crate::evidence::{CellKey, PairKey, Source};
+use crate::evidence::{CellKey, PairKey, SampleKey, Source};
 use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 
@@ -37,6 +37,8 @@ pub(super) enum Table {
     Pairs = 0x31,
     /// What was seen of each route.
     Coverage = 0x32,
+    /// Exchanges that rules made equal, by route and rule.
+    Sample = 0x33,
 }
 
 impl Table {
@@ -115,6 +117,24 @@ pub(super) fn pairs(key: &PairKey) -> Key {
     Table::Pairs.key(&[&hasher.finalize().as_bytes()[..16]])
 }
 
+/// The sample of a route and a rule, by a hash of both.
+pub(super) fn sample(key: &SampleKey) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for text in [&key.route, &key.rule] {
+        hasher.update(&(text.len() as u64).to_be_bytes());
+        hasher.update(text.as_bytes());
+    }
+    Table::Sample.key(&[&hasher.finalize().as_bytes()[..16]])
+}
+/// How a page of samples is asked for that begins at a key: hex digits.
+pub(super) fn name_of_sample(key: &[u8]) -> String {
+    key.iter().skip(1).map(|byte| format!("{byte:02x}")).collect()
+}
+/// The key that it names.
+pub(super) fn sample_named(name: &str) -> Option<Key> {
+    let rest = u128::from_str_radix(name, 16).ok().filter(|_| name.len() == 32)?;
+    Some(Table::Sample.key(&[&rest.to_be_bytes()]))
+}
 /// What was seen of a route, by a hash of its name.
 pub(super) fn coverage(route: &str) -> Key {
     Table::Coverage.key(&[&blake3::hash(route.as_bytes()).as_bytes()[..16]])

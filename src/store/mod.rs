@@ -14,6 +14,7 @@ mod pairs;
 mod read;
 mod record;
 mod salvage;
+mod samples;
 mod signature;
 mod state;
 mod sync;
@@ -25,6 +26,7 @@ mod tests;
 pub use handle::StoreHandle;
 pub use open::is_held;
 pub use read::AtRest;
+pub use samples::SamplePage;
 
 use crate::evidence::{Builds, Ledger, MarkCounts, Ownership, SignatureFacts, Suppression};
 use crate::judge::SignatureId;
@@ -126,6 +128,10 @@ pub struct LeftOut {
     /// Pairs of routes and builds that made room for new ones.
     #[serde(default)]
     pub pairs: u64,
+    /// Exchanges that rules made equal and of which none is kept, since there are too many routes and rules, or they are too
+    /// large.
+    #[serde(default)]
+    pub samples: u64,
     /// Exchanges that were looked at, of routes whose coverage found no place.
     #[serde(default)]
     pub coverage: u64,

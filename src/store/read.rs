@@ -3,8 +3,9 @@
 use super::disk::Disk;
 use super::keys::{self, Table};
 use super::record::{self, Kept, Meta, StoredCell};
+use super::samples::SamplePage;
 use super::state::{Bounds, State};
-use super::{SignatureRecord, StoreError, gap, index, open};
+use super::{SignatureRecord, StoreError, gap, index, open, samples};
 use crate::evidence::{CellDelta, CellKey, CoverageDelta, Exemplar, Ledger, Suppression};
 use crate::judge::SignatureId;
 use std::collections::BTreeMap;
@@ -98,6 +99,10 @@ impl AtRest {
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
         cells(&self.disk)
     }
+    /// Exchanges that rules made equal: those of one page, the first where `from` is none.
+    pub fn samples(&self, from: Option<&str>) -> Result<SamplePage, StoreError> {
+        samples::page(&self.disk, from)
+    }
     /// What was seen of each route.
     pub fn coverage(&self) -> BTreeMap<String, Arc<CoverageDelta>> {
         self.state.coverage.shared()
@@ -119,12 +124,14 @@ impl AtRest {
         open::guarded(self.disk.dir(), || {
             let mut referred = std::collections::BTreeSet::new();
             let mut records = (self.cells()?.len() + self.state.pairs.len() + self.state.coverage.len()) as u64;
+            records += self.state.samples.len() as u64;
             for (id, entry) in &self.state.signatures {
                 referred.extend(entry.kept.iter().map(|kept| keys::exemplar(*id, kept.rank, kept.exchange)));
                 records += 1 + exemplars(&self.disk, *id, &entry.kept)?.len() as u64;
             }
             let mut blobs = std::collections::BTreeSet::new();
-            for table in [Table::Signature, Table::Exemplar, Table::Cell, Table::Pairs, Table::Coverage] {
+            for table in [Table::Signature, Table::Exemplar, Table::Cell, Table::Pairs, Table::Coverage, Table::Sample]
+            {
                 for item in self.disk.table(table, table.prefix(), false)? {
                     let (key, value) = item?;
                     if table == Table::Exemplar && !referred.contains(&key) {

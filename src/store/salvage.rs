@@ -4,7 +4,7 @@ use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
 use super::record::{self, Session, StoredSignature, Totals};
 use super::{StoreError, gap, open};
-use crate::evidence::{Exemplar, Gap};
+use crate::evidence::{Exemplar, Gap, Sample};
 use std::fs;
 use std::path::Path;
 
@@ -161,6 +161,7 @@ pub(super) fn carry_over(aside: &Path, new: &Disk, now_ms: u64) -> Result<(u64, 
     carrier.table::<record::StoredCell>(Table::Cell)?;
     carrier.table::<record::StoredPairs>(Table::Pairs)?;
     carrier.table::<record::StoredCoverage>(Table::Coverage)?;
+    carrier.table::<Sample>(Table::Sample)?;
     carrier.table::<record::StoredOwner>(Table::Ownership)?;
     if totals.is_none() || sessions.is_empty() {
         note_loss(new, gaps.into_iter().flatten().collect(), now_ms)?;

@@ -5,6 +5,7 @@ use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
 use super::pairs::Pairs;
 use super::record::{self, Blob, Meta, Session, StoredCell, StoredOwner, StoredSignature, Totals};
+use super::samples::Samples;
 use super::signature::{Entry, add, keep, new_record, signature_record, stored_signature};
 use super::{StoreError, gap};
 use crate::evidence::{
@@ -59,6 +60,7 @@ pub(super) struct State {
     pub(super) signatures: HashMap<SignatureId, Entry>,
     pub(super) pairs: Pairs,
     pub(super) coverage: Coverage,
+    pub(super) samples: Samples,
     cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
 }
 
@@ -134,6 +136,7 @@ impl State {
             signatures,
             pairs: Pairs::load(disk)?,
             coverage: Coverage::load(disk)?,
+            samples: Samples::load(disk)?,
             cells: HashMap::new(),
         })
     }
@@ -276,6 +279,8 @@ impl State {
         for (route, delta) in &batch.coverage {
             self.coverage.add(route, delta, &mut self.totals, &mut change, disk)?;
         }
+        self.totals.left_out.samples += batch.unsampled;
+        self.samples.add(&batch.samples, self.bounds.exemplars, &mut self.totals, &mut change, disk)?;
         self.ownership.merge(&batch.ownership);
         for route in batch.ownership.0.keys() {
             self.write_owner(route, &mut change, disk)?;

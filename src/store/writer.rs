@@ -6,6 +6,7 @@
 use super::disk::Disk;
 use super::index::{Changed, Index};
 use super::record::Session;
+use super::samples::{self, SamplePage};
 use super::state::{Bounds, Change, State};
 use super::{Opened, Options, StoreError, open, read};
 use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Source};
@@ -30,6 +31,8 @@ pub(super) enum Question {
     Exemplars(SignatureId, Reply<Vec<Exemplar>>),
     /// All cells.
     Cells(Reply<Vec<(CellKey, CellDelta)>>),
+    /// Exchanges that rules made equal.
+    Samples(Option<String>, Reply<SamplePage>),
     /// What was seen of each route.
     Coverage(Reply<BTreeMap<String, Arc<CoverageDelta>>>),
 }
@@ -265,6 +268,9 @@ impl Writer {
             }
             Question::Cells(reply) => {
                 let _ = reply.try_send(ready.and_then(|(disk, _)| read::cells(disk)));
+            }
+            Question::Samples(from, reply) => {
+                let _ = reply.try_send(ready.and_then(|(disk, _)| samples::page(disk, from.as_deref())));
             }
             Question::Coverage(reply) => {
                 let _ = reply.try_send(ready.map(|(_, state)| state.coverage.shared()));

@@ -31,6 +31,10 @@ mod example;
 mod diff_text;
 // random documents that are hard to compare
 mod hostile;
+// what other rules would make of the evidence
+mod rules_preview;
+// which rules are proposed, and for what never
+mod rules_suggest;
 // applying a patch to the one document gives the other
 mod patches;
 // what the README says to run
@@ -89,6 +93,8 @@ mod live_coverage;
 mod gate_simulated;
 // the gate, running and at rest: nothing is no evidence, enough is, a difference takes it back
 mod live_gate;
+// the rules commands, asked of a running tee and of its store at rest
+mod live_rules;
 // another process goes on where this one stops, and no request fails
 mod live_hand_over;
 // the config read again while the tee runs: all of it or nothing, and no client notices
