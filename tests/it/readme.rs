@@ -43,8 +43,8 @@ fn the_tour_of_the_readme_can_be_walked() {
     if !available() {
         return;
     }
-    let pages = ["README.md", "docs/evidence.md"].map(commands);
-    assert!(pages[0].len() >= 8 && pages[1].len() >= 2, "{pages:?}");
+    let pages = ["README.md", "docs/evidence.md", "docs/rules.md"].map(commands);
+    assert!(pages[0].len() >= 8 && pages[1].len() >= 2 && pages[2].len() >= 4, "{pages:?}");
     let stack = Stack::start(&["summary-by-bytes", "stars-as-string", "no-store-lost"]);
     stack.traffic(1);
     stack.settled_ledger();
