@@ -7,7 +7,7 @@ use crate::judge::{Inconclusive, Vacuous};
 use crate::mirror::{
     BOUNDS_US, BreakerState, CLASSES, ConfirmOutcome, FAILURES, Health, NotAccepted, ReloadState, SIDES, TurnedAway,
 };
-use crate::store::LeftOut;
+use crate::store::{LeftOut, Space};
 use crate::sys;
 use axum::extract::State;
 use axum::http::header::{self, HeaderValue};
@@ -25,7 +25,8 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     for record in control.store().signatures() {
         by_severity[record.facts.severity as usize] += 1;
     }
-    let text = text(&control.ledger(), &control.health(), &by_severity, control.store().left_out());
+    let kept = (control.store().left_out(), control.store().space());
+    let text = text(&control.ledger(), &control.health(), &by_severity, kept);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
@@ -54,7 +55,7 @@ impl Page {
     }
 }
 
-fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: LeftOut) -> String {
+fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], kept: (LeftOut, Space)) -> String {
     let counts = &ledger.counts;
     let mut page = Page(String::with_capacity(8 << 10));
     page.one("paritee_requests_received_total", "counter", "Requests received.", ledger.received());
@@ -104,7 +105,7 @@ fn text(ledger: &Ledger, health: &Health, by_severity: &[u64; 4], left_out: Left
     let help = "The largest lag of a live thread in the last 10 to 20 s.";
     page.one("paritee_live_lag_seconds", "gauge", help, seconds(health.lag.worst_us));
     page.one("paritee_live_threads_late", "gauge", "Live threads too late to mirror.", health.lag.late);
-    store(&mut page, ledger, health, left_out);
+    store(&mut page, ledger, health, kept);
     reloads(&mut page, &health.reloads);
     page.one("paritee_uptime_seconds", "gauge", "Since the start.", health.uptime_s);
     page.head("paritee_build_info", "gauge", "The build.");
@@ -193,12 +194,12 @@ fn seconds(us: u64) -> f64 {
 }
 
 /// What is durable, what waits, and what found no place.
-fn store(page: &mut Page, ledger: &Ledger, health: &Health, left_out: LeftOut) {
+fn store(page: &mut Page, ledger: &Ledger, health: &Health, (left_out, space): (LeftOut, Space)) {
     page.one("paritee_store_durable_batches_total", "counter", "Batches synced to the device.", ledger.durable_seq);
     page.one("paritee_store_waiting_batches", "gauge", "Batches taken and not durable yet.", health.store_waiting);
     let failing = u8::from(health.store_failing.is_some());
     page.one("paritee_store_failing", "gauge", "1 when the store takes no writes.", failing);
-    let LeftOut { signatures, exemplars, cells, pairs, coverage, samples } = left_out;
+    let LeftOut { signatures, exemplars, cells, pairs, coverage, samples, erased } = left_out;
     let kept_out = [
         ("signatures", signatures),
         ("exemplars", exemplars),
@@ -206,9 +207,16 @@ fn store(page: &mut Page, ledger: &Ledger, health: &Health, left_out: LeftOut) {
         ("pairs", pairs),
         ("coverage", coverage),
         ("samples", samples),
+        ("erased", erased),
     ];
-    let help = "What the bounds of the store's tables kept out since it began.";
+    let help = "What the caps and bounds of the store kept out since it began.";
     page.many(("paritee_store_left_out_total", "counter", help), "what", kept_out);
+    let help = "Bytes that the store's files took when they were looked at last.";
+    page.one("paritee_store_bytes", "gauge", help, space.bytes);
+    page.one("paritee_store_live_bytes", "gauge", "Bytes of the keys and values in it.", space.live_bytes);
+    page.one("paritee_store_keys", "gauge", "Keys in it.", space.keys);
+    let help = "Times that what lives in it was copied and the rest given up.";
+    page.one("paritee_store_generations_total", "counter", help, space.generations);
     let missing: u64 = ledger.gaps.iter().map(|gap| gap.up_to).sum();
     page.one("paritee_unaccounted_requests", "gauge", "At most so many requests fell into gaps.", missing);
 }

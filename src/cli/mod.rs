@@ -21,6 +21,7 @@ mod show;
 mod sides;
 mod signals;
 mod source;
+mod store;
 
 pub use exit::Exit;
 
@@ -62,6 +63,8 @@ enum Command {
     Rules(rules::Args),
     /// Print the account of every request
     Ledger(ledger::Args),
+    /// Check, compact, export, import a store, or erase what it has of somebody
+    Store(store::Args),
     /// Work with the config file
     Config(config::Args),
 }
@@ -86,6 +89,7 @@ pub fn main() -> Exit {
         Command::Roles(args) => roles::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Ledger(args) => ledger::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Config(args) => config::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.tell())

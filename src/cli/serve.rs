@@ -5,10 +5,10 @@ use super::hand_over::{self, Before, Offering, Sockets};
 use super::inherited::Inherited;
 use super::log::{self, say};
 use super::signals::{Signals, Told};
-use crate::config::{self, Config, Flags, Given, Upstream};
+use crate::config::{self, Config, Flags, Given, StoreConfig, Upstream};
 use crate::mirror::{self, Control};
 use crate::proxy::{Listeners, Proxy, Stop};
-use crate::store::{Options, StoreError, StoreHandle};
+use crate::store::{Caps, Options, StoreError, StoreHandle};
 use crate::sys::{self, Service};
 use crate::{admin, judge, proxy};
 use anyhow::Context as _;
@@ -279,9 +279,16 @@ fn store_options(config: &Config) -> (Options, u64) {
         cache_bytes: config.store.cache_bytes,
         exemplars: config.store.exemplars,
         sides: std::iter::once(&config.primary).chain(&config.candidate).map(Upstream::url).collect(),
+        caps: caps(config),
     };
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     (options, now_ms)
+}
+
+/// What the config lets a store grow to.
+pub(super) fn caps(config: &Config) -> Caps {
+    let StoreConfig { max_age, max_bytes, max_keys, .. } = config.store;
+    Caps { max_age_ms: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX), max_bytes, max_keys }
 }
 
 fn open_store(config: &Config, incarnation: u64) -> Result<StoreHandle, StoreError> {

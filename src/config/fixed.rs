@@ -22,7 +22,9 @@ struct Fixed {
 
 /// Refuses a config that changes what is fixed, at the first such key.
 pub(super) fn check(source: &Source<'_>, raw: &RawConfig, was: &Config, now: &Config) -> Result<(), ConfigError> {
-    let Some(Fixed { key, span, was, .. }) = all(raw, was, now).into_iter().find(|fixed| fixed.changed) else {
+    let Some(Fixed { key, span, was, .. }) =
+        all(raw, was, now).into_iter().chain(caps(raw, was, now)).find(|fixed| fixed.changed)
+    else {
         return Ok(());
     };
     let message = format!("cannot change while the tee runs: it is {was}");
@@ -31,6 +33,30 @@ pub(super) fn check(source: &Source<'_>, raw: &RawConfig, was: &Config, now: &Co
         None => ConfigError::plain(source.name, format!("{key}: {message}")),
     };
     Err(error.allowing(if key == "store.dir" { RESTART } else { ALLOWED }))
+}
+
+/// What the store may grow to.
+fn caps(raw: &RawConfig, was: &Config, now: &Config) -> [Fixed; 3] {
+    [
+        Fixed {
+            key: "store.max_age",
+            span: raw.store.max_age.as_ref().map(|text| text.span()),
+            changed: was.store.max_age != now.store.max_age,
+            was: format!("{} s", was.store.max_age.as_secs()),
+        },
+        Fixed {
+            key: "store.max_bytes",
+            span: raw.store.max_bytes.as_ref().map(|value| value.span()),
+            changed: was.store.max_bytes != now.store.max_bytes,
+            was: format!("{} bytes", was.store.max_bytes),
+        },
+        Fixed {
+            key: "store.max_keys",
+            span: raw.store.max_keys.as_ref().map(|number| number.span()),
+            changed: was.store.max_keys != now.store.max_keys,
+            was: was.store.max_keys.to_string(),
+        },
+    ]
 }
 
 fn all(raw: &RawConfig, was: &Config, now: &Config) -> [Fixed; 9] {

@@ -261,6 +261,12 @@ pub struct StoreConfig {
     pub cache_bytes: u64,
     /// Exemplars kept for each signature.
     pub exemplars: usize,
+    /// Evidence older than this goes.
+    pub max_age: Duration,
+    /// What all its files may take.
+    pub max_bytes: u64,
+    /// Keys in it.
+    pub max_keys: u64,
 }
 
 /// A validated configuration; immutable once built, swapped whole on reload.

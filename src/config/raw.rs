@@ -139,6 +139,9 @@ pub(super) struct RawStore {
     pub(super) dir: Option<Text>,
     pub(super) cache: Option<Spanned<Scalar>>,
     pub(super) exemplars: Option<Spanned<i64>>,
+    pub(super) max_age: Option<Text>,
+    pub(super) max_bytes: Option<Spanned<Scalar>>,
+    pub(super) max_keys: Option<Spanned<i64>>,
 }
 
 /// `[[principal]]`.

@@ -14,6 +14,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
+const HOUR: Duration = Duration::from_secs(3_600);
+/// How long evidence is kept where nothing is said.
+const MAX_AGE: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Keys that a store may be held to; of more than the second sled takes too much memory.
+const KEYS: (i64, i64) = (10_000, 1_000_000);
+
 /// A whole number within bounds.
 pub(super) fn within(
     source: &Source<'_>,
@@ -245,7 +251,22 @@ pub(super) fn store(
     };
     let exemplars =
         raw.exemplars.as_ref().map_or(Ok(8), |most| within(source, most, 1..=EvidenceBatch::EXEMPLARS as i64))?;
-    Ok(StoreConfig { dir, cache_bytes: bytes(source, &raw.cache, 16 << 20, 1 << 20)?, exemplars: exemplars as usize })
+    let max_age = match &raw.max_age {
+        None => MAX_AGE,
+        Some(text) => match positive_duration(source, text)? {
+            age if age >= HOUR => age,
+            _ => return Err(source.error(text.span(), "evidence is kept by the hour").allowing("1h or more")),
+        },
+    };
+    let max_keys = raw.max_keys.as_ref().map_or(Ok(KEYS.1), |most| within(source, most, KEYS.0..=KEYS.1))?;
+    Ok(StoreConfig {
+        dir,
+        cache_bytes: bytes(source, &raw.cache, 16 << 20, 1 << 20)?,
+        exemplars: exemplars as usize,
+        max_age,
+        max_bytes: bytes(source, &raw.max_bytes, 4 << 30, 64 << 20)?,
+        max_keys: max_keys as u64,
+    })
 }
 
 /// The key that signs and hashes must not lie beside what it protects.

@@ -6,6 +6,7 @@ use super::{
     exemplar_rank,
 };
 use crate::compare::{Kind, Place, Severity};
+use crate::exchange::ExchangeId;
 use crate::judge::SignatureId;
 use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
@@ -163,7 +164,7 @@ impl SignatureDelta {
 }
 
 impl EvidenceBatch {
-    /// Exemplars of one signature that a merged batch holds; a store keeps at most so many too.
+    /// Exemplars of one signature that a merged batch holds beside the latest; a store keeps at most so many too.
     pub const EXEMPLARS: usize = 16;
     /// The store's largest value, bytes: a larger exemplar takes more operations.
     const CHUNK: usize = 16 << 10;
@@ -222,15 +223,21 @@ impl EvidenceBatch {
         self.trim(EvidenceBatch::EXEMPLARS);
     }
 
-    /// Keeps the lowest `keep` ranks of each signature, each exchange once.
+    /// Keeps the lowest `keep` ranks of each signature and its latest, each exchange once.
     pub fn trim(&mut self, keep: usize) {
         self.exemplars.sort_by_key(|(id, exemplar)| (*id, exemplar_rank(exemplar.exchange), exemplar.exchange));
         self.exemplars.dedup_by_key(|(id, exemplar)| (*id, exemplar.exchange));
+        let mut latest: BTreeMap<SignatureId, (u64, ExchangeId)> = BTreeMap::new();
+        for (id, exemplar) in &self.exemplars {
+            let one = (exemplar.received_at_ms, exemplar.exchange);
+            latest.entry(*id).and_modify(|latest| *latest = one.max(*latest)).or_insert(one);
+        }
         let (mut of, mut kept) = (None, 0);
-        self.exemplars.retain(|(id, _)| {
+        self.exemplars.retain(|(id, exemplar)| {
             kept = if of == Some(*id) { kept + 1 } else { 1 };
             of = Some(*id);
-            kept <= keep
+            let is_latest = latest.get(id).is_some_and(|(_, exchange)| *exchange == exemplar.exchange);
+            kept <= keep || (keep > 0 && is_latest)
         });
         trim_samples(&mut self.samples, keep);
     }

@@ -68,6 +68,7 @@ pub(super) fn exemplar(from: &Building<'_>) -> Exemplar {
         received_at_ms: exchange.received_at_ms,
         route: exchange.route.name.to_string(),
         principal: exchange.principal.to_string(),
+        subject: exchange.subject.as_deref().map(|subject| redactor.subject(subject)),
         request: stored_request(&exchange.request, redactor, from.store),
         session_requests: session.iter().skip(session.len().saturating_sub(SESSION)).cloned().collect(),
         primary: answer(&exchange.primary, redactor, bodies.0),

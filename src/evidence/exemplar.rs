@@ -97,6 +97,9 @@ pub struct Exemplar {
     pub route: String,
     /// Who asked, as a label.
     pub principal: String,
+    /// A token of who asked, where the class names a `subject`: by it what is stored of somebody is found, and not who it is.
+    #[serde(default)]
+    pub subject: Option<String>,
     /// What was asked.
     pub request: StoredRequest,
     /// The last requests of the same session before it, oldest first, at most the ring's length; for `scenario from`.
@@ -126,6 +129,28 @@ pub struct Exemplar {
 }
 
 impl Exemplar {
+    /// Every text in it: what is to be erased is looked for in all of them.
+    pub fn texts(&self) -> Vec<&str> {
+        let mut texts: Vec<&str> = vec![&self.route, &self.principal];
+        texts.extend(
+            [&self.subject, &self.primary_version, &self.candidate_version].into_iter().flatten().map(|t| &**t),
+        );
+        for request in std::iter::once(&self.request).chain(&self.session_requests) {
+            texts.extend([&*request.method, &*request.target]);
+            texts.extend(request.headers.iter().flat_map(|(name, value)| [&**name, &**value]));
+            texts.extend(request.body.as_deref());
+        }
+        for answer in [&self.primary, &self.candidate] {
+            texts.extend(answer.headers.iter().flat_map(|(name, value)| [&**name, &**value]));
+            texts.extend(answer.failure.as_deref().into_iter().chain(answer.body.as_deref()));
+        }
+        for one in &self.differences {
+            texts.extend([&*one.path, &*one.shape]);
+            texts.extend([&one.detail, &one.primary, &one.candidate].into_iter().flatten().map(|text| &**text));
+        }
+        texts.extend(self.rules.iter().map(|(name, _)| &**name));
+        texts
+    }
     /// About how many bytes it takes when stored.
     pub fn size(&self) -> usize {
         let request =

@@ -1,6 +1,7 @@
 //! Folds judged exchanges into the next batch, one at a time. A match costs a few look-ups and no string.
 
 mod broken;
+mod kept;
 mod look;
 mod marks;
 mod names;
@@ -20,10 +21,11 @@ use super::{
     StoreBodies, StoredRequest, exemplar_rank,
 };
 use crate::compare::Difference;
-use crate::exchange::{Exchange, ExchangeId};
+use crate::exchange::Exchange;
 use crate::judge::{COMPARATOR_VERSION, Judgement, SignatureId, Verdict};
 use crate::redact::Redactor;
 use foldhash::fast::FixedState;
+use kept::Kept;
 use names::{Namer, builds, cell_hash, pair_key, short};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -82,8 +84,8 @@ pub struct Fold {
     /// From a hash of a cell's key to its places in `cells`.
     places: HashMap<u64, SmallVec<[u32; 1]>, FixedState>,
     signatures: BTreeMap<SignatureId, SignatureDelta>,
-    /// For each signature ever seen the lowest ranks, in order.
-    ranks: HashMap<SignatureId, SmallVec<[u64; 5]>>,
+    /// For each signature ever seen.
+    ranks: HashMap<SignatureId, Kept>,
     exemplars: Vec<(SignatureId, super::Exemplar)>,
     ids: Ids,
     overflow: u64,
@@ -317,24 +319,7 @@ impl Fold {
                 fresh(exchange, difference, &redactor.text(&(self.naming.general_path)(difference)))
             });
             note(delta, exchange, difference, versions);
-            self.enter(*id, exchange.id, entering);
-        }
-    }
-
-    /// Notes that a signature wants this exchange as an exemplar, if it does.
-    fn enter(
-        &mut self,
-        id: SignatureId,
-        exchange: ExchangeId,
-        entering: &mut SmallVec<[SignatureId; EXEMPLARS_OF_ONE]>,
-    ) {
-        let rank = exemplar_rank(exchange);
-        let ranks = self.ranks.entry(id).or_default();
-        let enters = ranks.len() < self.keep || ranks.last().is_some_and(|last| rank < *last);
-        if enters && self.keep > 0 && !ranks.contains(&rank) && entering.len() < EXEMPLARS_OF_ONE {
-            ranks.insert(ranks.partition_point(|other| *other < rank), rank);
-            ranks.truncate(self.keep);
-            entering.push(id);
+            self.enter(*id, exchange, entering);
         }
     }
 }

@@ -113,6 +113,17 @@ impl Redactor {
         settle(value, |value| json::redact(self, value, state.clone(), secret))
     }
 
+    /// Who asks, as it may be stored.
+    pub fn subject(&self, subject: &str) -> String {
+        self.token("subject", subject)
+    }
+
+    /// What every token of this secret ends in, whatever its class: by it what is stored of it is found.
+    pub fn trace(&self, secret: &str) -> String {
+        let token = self.token("", secret);
+        token.strip_prefix("[redacted:").unwrap_or(&token).to_owned()
+    }
+
     /// True for names of members, keys and fields whose value is a secret.
     fn is_secret_name(&self, name: &str) -> bool {
         names::is_secret(name) || self.selectors.names_anywhere(name)

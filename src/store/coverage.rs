@@ -62,4 +62,29 @@ impl Coverage {
         change.set_packed(keys::coverage(route), packed, before, totals);
         Ok(())
     }
+    /// Takes away routes of which nothing was seen since then, as many as one change takes; what they had is counted.
+    pub(super) fn retire(&mut self, before_ms: u64, totals: &mut Totals, change: &mut Change) {
+        let is_old = |entry: &Entry| entry.seen.last_ms > 0 && entry.seen.last_ms < before_ms;
+        let old = self.0.iter().filter(|(_, entry)| is_old(entry)).map(|(route, _)| route.clone()).take(32).collect();
+        self.take_away(old, totals, change);
+    }
+    /// Takes away those that say it in the name of a route, a field or a parameter; how many.
+    pub(super) fn erase(&mut self, says: &dyn Fn(&str) -> bool, totals: &mut Totals, change: &mut Change) -> u64 {
+        let of = |route: &str, seen: &CoverageDelta| {
+            let names = seen.fields.keys().chain(seen.parameters.keys()).chain(seen.calls.keys());
+            says(route) || names.into_iter().any(|name| says(name))
+        };
+        let found = self.0.iter().filter(|(route, entry)| of(route, &entry.seen));
+        let found: Vec<String> = found.map(|(route, _)| route.clone()).collect();
+        let count = found.len() as u64;
+        self.take_away(found, totals, change);
+        count
+    }
+    fn take_away(&mut self, routes: Vec<String>, totals: &mut Totals, change: &mut Change) {
+        for route in routes {
+            let Some(gone) = self.0.remove(&route) else { continue };
+            totals.left_out.coverage += gone.seen.sampled;
+            change.remove(keys::coverage(&route), gone.blob);
+        }
+    }
 }

@@ -4,13 +4,17 @@
 //! journal first, then marked complete and synced, then applied; opening the store finishes a marked journal and drops an
 //! unmarked one. (sled's batches leak memory while they last, so they stay small.)
 
+use super::generation::Place;
 use super::keys::{self, Key, Table};
+use super::lines::Origin;
 use super::record::{self, MAX_VALUE};
 use super::sync::Syncer;
 use super::{StoreError, open};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Operations of one sled batch at most.
 pub(super) const OPERATIONS: usize = 200;
@@ -21,33 +25,61 @@ pub(super) type Operations = BTreeMap<Key, Option<Vec<u8>>>;
 /// A part of the journal.
 type JournalPart = Vec<(Key, Option<Vec<u8>>)>;
 
+/// What lives in a database: keys, and bytes of keys and values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Usage {
+    pub(super) keys: u64,
+    pub(super) bytes: u64,
+}
+
 /// An open sled database.
 pub(super) struct Disk {
     db: Option<sled::Db>,
     syncer: Syncer,
-    dir: PathBuf,
+    place: Place,
+    /// What lives in it; `None` where that is not known.
+    usage: Cell<Option<Usage>>,
+    /// Bytes of values and keys written since it was opened.
+    written: Cell<u64>,
 }
 
 impl Disk {
     /// Wraps a database that has just been opened, and finishes what was half applied.
-    pub(super) fn new(db: sled::Db, dir: &Path) -> Result<Disk, StoreError> {
-        let syncer = Syncer::open(dir).map_err(|source| StoreError::Io { dir: dir.to_path_buf(), source })?;
-        let disk = Disk { db: Some(db), syncer, dir: dir.to_path_buf() };
+    pub(super) fn new(db: sled::Db, place: &Place) -> Result<Disk, StoreError> {
+        let syncer = Syncer::open(&place.path).map_err(|source| StoreError::Io { dir: place.root.clone(), source })?;
+        let (usage, written) = (Cell::new(None), Cell::new(0));
+        let disk = Disk { db: Some(db), syncer, place: place.clone(), usage, written };
         disk.finish_journal()?;
         Ok(disk)
     }
-    /// Where it is.
+    /// The store's directory.
     pub(super) fn dir(&self) -> &Path {
-        &self.dir
+        &self.place.root
+    }
+    /// Where in it this database lies.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+    /// What lives in it, as far as that is known.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage.get()
+    }
+    /// Says what lives in it; changes are counted from there.
+    pub(super) fn set_usage(&self, usage: Option<Usage>) {
+        self.usage.set(usage);
+    }
+    /// Bytes written since it was opened.
+    pub(super) fn written(&self) -> u64 {
+        self.written.get()
     }
     fn db(&self) -> Result<&sled::Db, StoreError> {
         self.db.as_ref().ok_or_else(|| self.damaged("it is closed"))
     }
     pub(super) fn damaged(&self, message: impl ToString) -> StoreError {
-        StoreError::Damaged { dir: self.dir.clone(), message: message.to_string() }
+        StoreError::Damaged { dir: self.place.root.clone(), message: message.to_string() }
     }
     fn wrong(&self, error: sled::Error) -> StoreError {
-        open::translate(&self.dir, error)
+        open::translate(&self.place.root, error)
     }
 
     /// A value as stored.
@@ -62,6 +94,15 @@ impl Disk {
     pub(super) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StoreError> {
         record::decode(bytes, |key| self.get(&key).ok().flatten()).map_err(|e| self.damaged(e))
     }
+    /// Tees whose exports were imported, with how many batches of each that was.
+    pub(super) fn imports(&self) -> Result<BTreeMap<u64, u64>, StoreError> {
+        let mut imports = BTreeMap::new();
+        for item in self.table(Table::Import, Table::Import.prefix(), false)? {
+            let Origin { tee, applied } = self.decode(&item?.1)?;
+            imports.insert(tee, applied);
+        }
+        Ok(imports)
+    }
     /// Every key and value from this key on, within one table, in order; from the end when `backwards`.
     pub(super) fn table(
         &self,
@@ -70,13 +111,25 @@ impl Disk {
         backwards: bool,
     ) -> Result<impl Iterator<Item = Result<(Key, Vec<u8>), StoreError>>, StoreError> {
         let mut range = self.db()?.range(from..vec![table as u8 + 1]);
-        let dir = self.dir.clone();
+        let dir = self.place.root.clone();
         Ok(std::iter::from_fn(move || {
             let item = if backwards { range.next_back() } else { range.next() };
             item.map(|item| match item {
                 Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
                 Err(error) => Err(open::translate(&dir, error)),
             })
+        }))
+    }
+    /// Keys and values after this key, in order, whatever their table.
+    pub(super) fn after(
+        &self,
+        key: &[u8],
+    ) -> Result<impl Iterator<Item = Result<(Key, Vec<u8>), StoreError>>, StoreError> {
+        let range = self.db()?.range::<&[u8], _>((std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded));
+        let dir = self.place.root.clone();
+        Ok(range.map(move |item| match item {
+            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
+            Err(error) => Err(open::translate(&dir, error)),
         }))
     }
     /// True when there is not one key.
@@ -92,14 +145,25 @@ impl Disk {
     /// free the nodes that batches retire.)
     fn apply<'a>(&self, operations: impl Iterator<Item = (&'a Key, &'a Option<Vec<u8>>)>) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
+        let (mut usage, mut written) = (self.usage.get(), 0);
         for (key, value) in operations {
-            self.db()?.get(key).map_err(|e| self.wrong(e))?;
+            let before = self.db()?.get(key).map_err(|e| self.wrong(e))?;
+            let size = |length: usize| (key.len() + length) as u64;
+            let (was, is) = (before.map(|value| size(value.len())), value.as_ref().map(|value| size(value.len())));
+            if let Some(usage) = &mut usage {
+                usage.keys = (usage.keys + u64::from(is.is_some())).saturating_sub(u64::from(was.is_some()));
+                usage.bytes = (usage.bytes + is.unwrap_or(0)).saturating_sub(was.unwrap_or(0));
+            }
+            written += is.unwrap_or(key.len() as u64);
             match value {
                 Some(value) => batch.insert(key.as_slice(), value.as_slice()),
                 None => batch.remove(key.as_slice()),
             }
         }
-        self.db()?.apply_batch(batch).map_err(|e| self.wrong(e))
+        self.db()?.apply_batch(batch).map_err(|e| self.wrong(e))?;
+        self.usage.set(usage);
+        self.written.set(self.written.get() + written);
+        Ok(())
     }
     /// Applies operations that need not happen together.
     pub(super) fn in_parts(&self, operations: &Operations) -> Result<(), StoreError> {
@@ -166,7 +230,7 @@ impl Disk {
     /// Returns when everything applied so far is on the device.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.db()?.flush().map_err(|e| self.wrong(e))?;
-        self.syncer.sync().map_err(|source| StoreError::Io { dir: self.dir.clone(), source })
+        self.syncer.sync().map_err(|source| StoreError::Io { dir: self.place.root.clone(), source })
     }
 }
 
@@ -174,10 +238,10 @@ impl Drop for Disk {
     /// sled writes when it is dropped and panics where that fails: that must not end the thread, let alone the process.
     fn drop(&mut self) {
         let db = self.db.take();
-        let _ = open::guarded(&self.dir, move || {
+        let _ = open::guarded(&self.place.root, move || {
             drop(db);
             Ok(())
         });
-        open::wait_for_lock(&self.dir);
+        open::wait_for_lock(&self.place.path);
     }
 }

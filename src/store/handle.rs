@@ -3,7 +3,7 @@
 use super::samples::SamplePage;
 use super::state::Bounds;
 use super::writer::{BATCHES, Ending, QUESTIONS, Question, Reply, Shared, Writer};
-use super::{Figures, LeftOut, Opened, Options, SignatureRecord, StoreError};
+use super::{Figures, LeftOut, Opened, Options, SignatureRecord, Space, StoreError};
 use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Ledger, Source, Suppression};
 use crate::judge::SignatureId;
 use std::collections::BTreeMap;
@@ -20,6 +20,12 @@ const CELLS: u64 = 200_000;
 const PAIRS: (usize, usize) = (4_096, 16_384);
 /// How long a reader waits for the writer thread, which may be in the middle of a sync.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The bounds of a store that keeps so many exemplars of each signature.
+pub(super) fn bounds(exemplars: usize) -> Bounds {
+    let (pairs, places) = PAIRS;
+    Bounds { exemplars, signatures: SIGNATURES, cells: CELLS, pairs, places }
+}
 
 /// The writer's handle: cheap to clone, used by the shadow side (offers) and the admin side (reads). When the last one is
 /// dropped without [`StoreHandle::close`], the thread writes what it has and ends, and the next start shows a gap.
@@ -51,9 +57,7 @@ impl StoreHandle {
         now_ms: u64,
         nice: i32,
     ) -> Result<(StoreHandle, Opened), StoreError> {
-        let (pairs, places) = PAIRS;
-        let bounds = Bounds { exemplars: options.exemplars, signatures: SIGNATURES, cells: CELLS, pairs, places };
-        Self::start_bounded(dir, options, bounds, incarnation, now_ms, nice)
+        Self::start_bounded(dir, options, bounds(options.exemplars), incarnation, now_ms, nice)
     }
     pub(super) fn start_bounded(
         dir: &Path,
@@ -91,8 +95,7 @@ impl StoreHandle {
         now_ms: u64,
         nice: i32,
     ) -> Result<StoreHandle, StoreError> {
-        let (pairs, places) = PAIRS;
-        let bounds = Bounds { exemplars: options.exemplars, signatures: SIGNATURES, cells: CELLS, pairs, places };
+        let bounds = bounds(options.exemplars);
         let shared = Arc::new(Shared::new(dir.to_path_buf()));
         let writer = Writer::new(shared.clone(), options, bounds, incarnation, now_ms);
         on_its_thread(nice, move || writer.run())
@@ -190,6 +193,10 @@ impl StoreHandle {
     /// What the bounds of the tables kept out since the store began.
     pub fn left_out(&self) -> LeftOut {
         self.shared.index.left_out()
+    }
+    /// What it takes on the disk, as last looked at.
+    pub fn space(&self) -> Space {
+        self.shared.index.space()
     }
     /// Batches taken and not durable yet.
     pub fn waiting(&self) -> u64 {

@@ -22,6 +22,7 @@ pub(super) struct Index {
 struct Inner {
     ledger: Ledger,
     left_out: super::LeftOut,
+    space: super::Space,
     figures: Figures,
     session: Option<Session>,
     signatures: HashMap<SignatureId, Arc<SignatureRecord>>,
@@ -84,8 +85,9 @@ impl Index {
             inner.pairs_number += 1;
         }
         for id in &changed.signatures {
-            if let Some(entry) = state.signatures.get(id) {
-                inner.signatures.insert(*id, entry.record.clone());
+            match state.signatures.get(id) {
+                Some(entry) => drop(inner.signatures.insert(*id, entry.record.clone())),
+                None => drop(inner.signatures.remove(id)),
             }
         }
     }
@@ -94,6 +96,12 @@ impl Index {
     }
     pub(super) fn left_out(&self) -> super::LeftOut {
         self.inner.read().left_out
+    }
+    pub(super) fn note_space(&self, space: super::Space) {
+        self.inner.write().space = space;
+    }
+    pub(super) fn space(&self) -> super::Space {
+        self.inner.read().space
     }
     pub(super) fn figures(&self) -> Figures {
         let figures = self.inner.read().figures.clone();

@@ -25,6 +25,8 @@ pub(super) enum Table {
     Gaps = 0x11,
     /// Who serves each route that was ever cut over.
     Ownership = 0x12,
+    /// Stores of which an export was imported.
+    Import = 0x13,
     /// Signatures, each with the list of its exemplars.
     Signature = 0x20,
     /// Exemplars by signature, rank and exchange.
@@ -66,6 +68,10 @@ pub(super) fn journal_part(index: u32) -> Key {
 pub(super) fn owner(route: &str) -> Key {
     Table::Ownership.key(&[&blake3::hash(route.as_bytes()).as_bytes()[..16]])
 }
+/// What was imported of this tee's store.
+pub(super) fn import(tee: u64) -> Key {
+    Table::Import.key(&[&tee.to_be_bytes()])
+}
 /// One life of a tee.
 pub(super) fn session(source: Source) -> Key {
     Table::Session.key(&[&source.tee.to_be_bytes(), &source.incarnation.to_be_bytes()])
@@ -92,6 +98,12 @@ pub(super) fn exemplar(id: SignatureId, rank: u64, exchange: ExchangeId) -> Key 
 /// One chunk of a blob; all chunks from this blob on sort at or after it.
 pub(super) fn chunk(blob: u64, index: u32) -> Key {
     Table::Chunk.key(&[&blob.to_be_bytes(), &index.to_be_bytes()])
+}
+/// The blob and the index that a chunk's key names.
+pub(super) fn chunk_place(key: &[u8]) -> Option<(u64, u32)> {
+    let rest: &[u8; 12] = key.strip_prefix(&[Table::Chunk as u8])?.try_into().ok()?;
+    let (blob, index) = rest.split_at(8);
+    Some((u64::from_be_bytes(blob.try_into().ok()?), u32::from_be_bytes(index.try_into().ok()?)))
 }
 /// A cell: by hour, so that the oldest come first, then by a hash of the whole key.
 pub(super) fn cell(key: &CellKey) -> Key {
@@ -152,5 +164,6 @@ mod tests {
         assert_eq!(session_source(&session(source)), Some(source));
         assert_eq!(signature_id(&signature(SignatureId(0xfeed))), Some(SignatureId(0xfeed)));
         assert_eq!(signature_id(&chunk(1, 1)), None);
+        assert_eq!(chunk_place(&chunk(7, 9)), Some((7, 9)));
     }
 }

@@ -3,30 +3,46 @@
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
 //! A batch is applied whole or not at all, and once.
 
+mod bodies;
+mod bounds;
 mod coverage;
 mod disk;
+mod export;
 mod gap;
+mod generation;
 mod handle;
+mod import;
 mod index;
 mod keys;
+mod lines;
+mod making;
+mod offline;
 mod open;
 mod pairs;
+mod portable;
 mod read;
 mod record;
+mod retire;
 mod salvage;
 mod samples;
 mod signature;
 mod state;
 mod sync;
+mod upkeep;
+mod verify;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use export::ExportError;
 pub use handle::StoreHandle;
+pub use import::{ImportError, Imported, import};
+pub use offline::{Compacted, Erased, compact, erase, set_aside_of};
 pub use open::is_held;
 pub use read::AtRest;
 pub use samples::SamplePage;
+pub use verify::Verified;
 
 use crate::evidence::{Builds, Ledger, MarkCounts, Ownership, SignatureFacts, Suppression};
 use crate::judge::SignatureId;
@@ -47,6 +63,44 @@ pub struct Options {
     pub exemplars: usize,
     /// URLs of the primary and, where there is one, of the candidate: what a store at rest knows of where the sides were.
     pub sides: Vec<String>,
+    /// What the store may grow to.
+    pub caps: Caps,
+}
+
+/// What a store may grow to; what was seen longest ago goes first, and is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Evidence older than this goes, milliseconds.
+    pub max_age_ms: u64,
+    /// What all its files may take together, also while a new generation is made.
+    pub max_bytes: u64,
+    /// Keys in it.
+    pub max_keys: u64,
+}
+
+impl Caps {
+    /// Keys that a store may have at most: with more, sled takes too much memory and time to open.
+    pub const MAX_KEYS: u64 = 1_000_000;
+}
+
+impl Default for Caps {
+    /// No cap but that on keys.
+    fn default() -> Caps {
+        Caps { max_age_ms: u64::MAX, max_bytes: u64::MAX, max_keys: Caps::MAX_KEYS }
+    }
+}
+
+/// What a store takes on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Generations made by this process.
+    pub generations: u64,
+    /// Bytes that its files took when it was looked at last.
+    pub bytes: u64,
+    /// Keys that live in it.
+    pub keys: u64,
+    /// Bytes of these keys and their values.
+    pub live_bytes: u64,
 }
 
 /// Why a store cannot be used.
@@ -113,19 +167,19 @@ pub struct SignatureRecord {
     pub exemplars: usize,
 }
 
-/// What the bounds of the tables kept out, counted since the store began.
+/// What bounds and caps kept out, counted since the store began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// Exchanges of signatures that no longer found a place.
+    /// Exchanges of signatures that found no place, or made room for others.
     #[serde(default)]
     pub signatures: u64,
-    /// Exemplars of such signatures, and exemplars too large to store.
+    /// Exemplars of such signatures, those too large to store, and those that made room for others.
     #[serde(default)]
     pub exemplars: u64,
-    /// Cells of the oldest hours that made room for new ones.
+    /// Cells of the oldest hours that made room for new ones, or were too old.
     #[serde(default)]
     pub cells: u64,
-    /// Pairs of routes and builds that made room for new ones.
+    /// Pairs of routes and builds that made room for new ones, or were too old.
     #[serde(default)]
     pub pairs: u64,
     /// Exchanges that rules made equal and of which none is kept, since there are too many routes and rules, or they are too
@@ -135,6 +189,22 @@ pub struct LeftOut {
     /// Exchanges that were looked at, of routes whose coverage found no place.
     #[serde(default)]
     pub coverage: u64,
+    /// Exemplars that a person had erased.
+    #[serde(default)]
+    pub erased: u64,
+}
+
+impl LeftOut {
+    /// Adds another's counts.
+    pub(crate) fn add(&mut self, other: &LeftOut) {
+        self.signatures += other.signatures;
+        self.exemplars += other.exemplars;
+        self.cells += other.cells;
+        self.pairs += other.pairs;
+        self.coverage += other.coverage;
+        self.samples += other.samples;
+        self.erased += other.erased;
+    }
 }
 
 /// How much was compared, and how much of it rules kept from being seen; since the store began.

@@ -2,7 +2,8 @@
 //!
 //! **A damaged store never stops the tee**: it is set aside, what is readable is carried over, and a new one begins.
 
-use super::disk::{Disk, Operations};
+use super::disk::{Disk, Operations, Usage};
+use super::generation::{self, Place};
 use super::keys::Table;
 use super::record::{self, Meta};
 use super::{StoreError, salvage, sync};
@@ -15,7 +16,9 @@ use std::time::{Duration, Instant};
 
 /// The layout of keys and records that this version writes, and the highest that it reads. All before it are read too, and become
 /// this one when they are opened for writing. 2: cells hold sums for each mismatching request, where 1 held requests alone.
-pub(super) const FORMAT: u32 = 2;
+/// 3: exemplars are chunks that the list of a signature names, shared by all signatures of an exchange, where 2 had a record
+/// for each; a store may lie in a generation.
+pub(super) const FORMAT: u32 = 3;
 /// A store just closed keeps its lock for a moment, while sled's threads end.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -61,18 +64,19 @@ pub(super) fn translate(dir: &Path, error: sled::Error) -> StoreError {
 
 /// True for what sled and this room put into a store's directory.
 fn is_ours(name: &str) -> bool {
-    matches!(name, "db" | "conf" | "blobs" | super::HAND_OVER)
-        || name.starts_with("snap.")
+    generation::is_sleds(name)
+        || generation::number(name).is_some()
+        || name == super::HAND_OVER
         || name.starts_with("damaged-")
 }
 
 /// True when the directory holds a sled database.
 pub(super) fn holds_a_store(dir: &Path) -> bool {
-    dir.join("db").is_file()
+    generation::current(dir).path.join("db").is_file()
 }
 
 /// Makes the directory, or checks that nothing but a store is in it; 0700 in both cases.
-fn prepare(dir: &Path) -> Result<(), StoreError> {
+pub(super) fn prepare(dir: &Path) -> Result<(), StoreError> {
     let wrong = |source| StoreError::Io { dir: dir.to_path_buf(), source };
     if !dir.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(wrong)?;
@@ -104,6 +108,20 @@ fn make_private(dir: &Path) {
 
 /// True while some process has the store in this directory open.
 pub fn is_held(dir: &Path) -> bool {
+    loop {
+        let place = generation::current(dir);
+        if is_locked(&place.path) {
+            return true;
+        }
+        // another generation may have taken its place just then
+        if generation::current(dir) == place {
+            return false;
+        }
+    }
+}
+
+/// True while some process has the database in this directory open.
+fn is_locked(dir: &Path) -> bool {
     fs::File::open(dir.join("db"))
         .is_ok_and(|db| rustix::fs::flock(&db, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err())
 }
@@ -112,7 +130,7 @@ pub fn is_held(dir: &Path) -> bool {
 pub(super) fn wait_for_lock(dir: &Path) -> bool {
     let started = Instant::now();
     loop {
-        if !is_held(dir) {
+        if !is_locked(dir) {
             return true;
         }
         if started.elapsed() > LOCK_PATIENCE {
@@ -136,26 +154,37 @@ fn drop_half_snapshots(dir: &Path) {
     }
 }
 
-/// Opens sled in a directory that exists.
-pub(super) fn disk(dir: &Path, cache_bytes: u64) -> Result<Disk, StoreError> {
+/// Opens the database in use of a directory that exists.
+pub(super) fn disk(root: &Path, cache_bytes: u64) -> Result<Disk, StoreError> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
-        if !wait_for_lock(dir) {
-            return Err(StoreError::Locked(dir.to_path_buf()));
+        let place = generation::current(root);
+        if !wait_for_lock(&place.path) {
+            return Err(StoreError::Locked(root.to_path_buf()));
         }
-        drop_half_snapshots(dir);
-        let opened = guarded(dir, || {
-            let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
-            let db = config.open().map_err(|e| translate(dir, e))?;
-            make_private(dir);
-            Disk::new(db, dir)
-        });
+        drop_half_snapshots(&place.path);
+        let opened = disk_at(&place, cache_bytes);
+        // whoever had it may have put another generation in its place just then
+        let moved = generation::current(root) != place;
         match opened {
+            Ok(disk) if !moved => return Ok(disk),
             // Somebody else looked just then whether it is free, which takes the lock for a moment.
             Err(StoreError::Locked(_)) if Instant::now() < deadline => {}
-            opened => return opened,
+            Ok(_) | Err(_) if moved && Instant::now() < deadline => {}
+            Ok(_) => return Err(StoreError::Locked(root.to_path_buf())),
+            Err(error) => return Err(error),
         }
     }
+}
+
+/// Opens the database of one generation.
+pub(super) fn disk_at(place: &Place, cache_bytes: u64) -> Result<Disk, StoreError> {
+    guarded(&place.root, || {
+        let config = sled::Config::new().path(&place.path).cache_capacity(cache_bytes).flush_every_ms(None);
+        let db = config.open().map_err(|e| translate(&place.root, e))?;
+        make_private(&place.path);
+        Disk::new(db, place)
+    })
 }
 
 /// What the store says of itself; `None` when nothing was ever written.
@@ -188,6 +217,7 @@ pub(super) fn for_writing<T>(
             None => begin(&disk, now_ms)?,
         };
         let checked = guarded(dir, || check(&disk, &meta))?;
+        generation::sweep(disk.place());
         Ok((disk, checked))
     };
     let why = match if give_up { Err(unusable(dir)) } else { opened() } {
@@ -199,6 +229,7 @@ pub(super) fn for_writing<T>(
     tracing::error!(store = %dir.display(), set_aside = %aside.display(), why, "the store is damaged: beginning a new one");
     prepare(dir)?;
     let new = disk(dir, cache_bytes)?;
+    new.set_usage(Some(Usage::default()));
     let carried = salvage::carry_over(&aside, &new, now_ms)?;
     let meta = raised(&new, meta(&new)?.ok_or_else(|| new.damaged("the new store is empty"))?)?;
     let checked = guarded(dir, || check(&new, &meta))?;
@@ -232,6 +263,9 @@ fn set_aside(dir: &Path, now_ms: u64) -> Result<PathBuf, StoreError> {
 
 /// Writes a new store's first record.
 pub(super) fn begin(disk: &Disk, now_ms: u64) -> Result<Meta, StoreError> {
+    if disk.usage().is_none() && disk.is_empty()? {
+        disk.set_usage(Some(Usage::default()));
+    }
     let mut tee = [0; 8];
     getrandom::fill(&mut tee).map_err(|error| StoreError::Io {
         dir: disk.dir().to_path_buf(),
@@ -241,7 +275,7 @@ pub(super) fn begin(disk: &Disk, now_ms: u64) -> Result<Meta, StoreError> {
 }
 
 /// From now on the store is of this version's format.
-fn raised(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
+pub(super) fn raised(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
     if meta.format == FORMAT {
         return Ok(meta);
     }
@@ -249,7 +283,7 @@ fn raised(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
     write_meta(disk, Meta { format: FORMAT, ..meta })
 }
 
-fn write_meta(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
+pub(super) fn write_meta(disk: &Disk, meta: Meta) -> Result<Meta, StoreError> {
     let bytes = record::encode(&meta).map_err(|e| disk.damaged(e))?;
     guarded(disk.dir(), || {
         disk.commit(&Operations::from([(Table::Meta.prefix(), Some(bytes))]))?;

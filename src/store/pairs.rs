@@ -81,6 +81,32 @@ impl Pairs {
         }
         Ok(())
     }
+
+    /// Takes away what saw no exchange since then, as much as one change takes; it is counted.
+    pub(super) fn retire(&mut self, before_ms: u64, totals: &mut Totals, change: &mut Change) {
+        let old = self.records.iter().filter(|(_, entry)| entry.delta.last_ms < before_ms && entry.delta.last_ms > 0);
+        let old = old.map(|(key, _)| key.clone()).take(32).collect();
+        self.take_away(old, totals, change);
+    }
+
+    /// Takes away those that say it in a place's path or in the route's name; how many.
+    pub(super) fn erase(&mut self, says: &dyn Fn(&str) -> bool, totals: &mut Totals, change: &mut Change) -> u64 {
+        let of = |key: &PairKey, delta: &PairDelta| says(&key.route) || delta.groups.keys().any(|at| says(&at.path));
+        let found = self.records.iter().filter(|(key, entry)| of(key, &entry.delta));
+        let found: Vec<_> = found.map(|(key, _)| key.clone()).collect();
+        let count = found.len() as u64;
+        self.take_away(found, totals, change);
+        count
+    }
+    fn take_away(&mut self, all: Vec<Arc<PairKey>>, totals: &mut Totals, change: &mut Change) {
+        for key in all {
+            let Some(gone) = self.records.remove(&key) else { continue };
+            self.groups -= gone.delta.groups.len();
+            totals.left_out.pairs += gone.delta.pairs;
+            change.remove(keys::pairs(&key), gone.blob);
+            change.pairs = true;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,13 +16,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Page cache of a store that is only read.
 const CACHE: u64 = 16 << 20;
 
+/// One exemplar of a signature.
+pub(super) fn exemplar(disk: &Disk, id: SignatureId, kept: &Kept) -> Result<Exemplar, StoreError> {
+    let wrong = |why: &str| disk.damaged(format!("exemplar {} of signature {id} {why}", kept.exchange));
+    match kept.shared {
+        Some(blob) => record::decode_apart(blob, |key| disk.get(&key).ok().flatten())
+            .map_err(|error| wrong(&format!("does not read: {error}"))),
+        None => {
+            disk.record::<Exemplar>(&keys::exemplar(id, kept.rank, kept.exchange))?.ok_or_else(|| wrong("is missing"))
+        }
+    }
+}
+
 /// A signature's exemplars, in order of their rank.
 pub(super) fn exemplars(disk: &Disk, id: SignatureId, kept: &[Kept]) -> Result<Vec<Exemplar>, StoreError> {
-    let one = |kept: &Kept| {
-        disk.record::<Exemplar>(&keys::exemplar(id, kept.rank, kept.exchange))?
-            .ok_or_else(|| disk.damaged(format!("exemplar {} of signature {id} is missing", kept.exchange)))
-    };
-    open::guarded(disk.dir(), || kept.iter().map(one).collect())
+    open::guarded(disk.dir(), || kept.iter().map(|kept| exemplar(disk, id, kept)).collect())
 }
 
 /// Every cell, the oldest hour first.
@@ -40,8 +48,8 @@ pub(super) fn cells(disk: &Disk) -> Result<Vec<(CellKey, CellDelta)>, StoreError
 /// A store at rest, opened for queries alone: no record in it is changed. (Opening is sled's: it finishes a batch that a
 /// crash cut short, as the next start would.)
 pub struct AtRest {
-    disk: Disk,
-    state: State,
+    pub(super) disk: Disk,
+    pub(super) state: State,
     now_ms: u64,
     suppression: Arc<Suppression>,
 }
@@ -55,14 +63,7 @@ impl AtRest {
         }
         let disk = open::disk(dir, CACHE)?;
         let meta: Meta = open::meta(&disk)?.ok_or_else(|| StoreError::Missing(dir.to_path_buf()))?;
-        let bounds = Bounds {
-            exemplars: usize::MAX,
-            signatures: usize::MAX,
-            cells: u64::MAX,
-            pairs: usize::MAX,
-            places: usize::MAX,
-        };
-        let state = open::guarded(dir, || State::load(&disk, &meta, bounds))?;
+        let state = open::guarded(dir, || State::load(&disk, &meta, Bounds::NONE))?;
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let suppression = Arc::new(index::suppression(&state.pairs.shared()));
         Ok(AtRest { disk, state, now_ms, suppression })
@@ -118,37 +119,5 @@ impl AtRest {
     /// What the bounds of the tables kept out since the store began.
     pub fn left_out(&self) -> super::LeftOut {
         self.state.totals.left_out
-    }
-    /// Checks every record of every table, and that what refers to another finds it. Returns how many there are.
-    pub fn verify(&self) -> Result<u64, StoreError> {
-        open::guarded(self.disk.dir(), || {
-            let mut referred = std::collections::BTreeSet::new();
-            let mut records = (self.cells()?.len() + self.state.pairs.len() + self.state.coverage.len()) as u64;
-            records += self.state.samples.len() as u64;
-            for (id, entry) in &self.state.signatures {
-                referred.extend(entry.kept.iter().map(|kept| keys::exemplar(*id, kept.rank, kept.exchange)));
-                records += 1 + exemplars(&self.disk, *id, &entry.kept)?.len() as u64;
-            }
-            let mut blobs = std::collections::BTreeSet::new();
-            for table in [Table::Signature, Table::Exemplar, Table::Cell, Table::Pairs, Table::Coverage, Table::Sample]
-            {
-                for item in self.disk.table(table, table.prefix(), false)? {
-                    let (key, value) = item?;
-                    if table == Table::Exemplar && !referred.contains(&key) {
-                        return Err(self.disk.damaged("an exemplar belongs to no signature"));
-                    }
-                    blobs.extend(record::blob_of(&value).into_iter().flat_map(record::Blob::keys));
-                }
-            }
-            let next = keys::chunk(self.state.totals.next_blob, 0);
-            for item in self.disk.table(Table::Chunk, Table::Chunk.prefix(), false)? {
-                let key = item?.0;
-                // those beyond were written ahead of a batch that never came; the next start removes them
-                if key < next && !blobs.contains(&key) {
-                    return Err(self.disk.damaged("a chunk belongs to nothing"));
-                }
-            }
-            Ok(records)
-        })
     }
 }

@@ -108,6 +108,40 @@ pub(super) fn pack<T: Serialize>(value: &T, blob: u64) -> Result<Packed, RecordE
     Ok(Packed { root: framed(CUT, &rmp_serde::to_vec_named(&blob)?), chunks, blob: Some(blob) })
 }
 
+/// Encodes a value that several records name: it is nothing but chunks, compressed where it is larger than one.
+pub(super) fn pack_apart<T: Serialize>(value: &T, blob: u64) -> Result<(Blob, Vec<Vec<u8>>), RecordError> {
+    let plain = rmp_serde::to_vec_named(value)?;
+    if plain.len() > MAX_PLAIN {
+        return Err(RecordError::TooLarge(plain.len()));
+    }
+    let bytes = match plain.len() + 2 <= MAX_VALUE {
+        true => framed(PLAIN, &plain),
+        false => framed(PACKED, &zstd::bulk::compress(&plain, 3)?),
+    };
+    let chunks: Vec<Vec<u8>> = bytes.chunks(MAX_VALUE).map(<[u8]>::to_vec).collect();
+    Ok((Blob { blob, chunks: chunks.len() as u32, hash: hash(&bytes) }, chunks))
+}
+
+/// All chunks of a blob, as they were written.
+fn joined(blob: Blob, mut fetch: impl FnMut(Key) -> Option<Vec<u8>>) -> Result<Vec<u8>, RecordError> {
+    let mut small = Vec::new();
+    for key in blob.keys() {
+        small.extend_from_slice(&fetch(key).ok_or(RecordError::Chunks)?);
+        if small.len() > MAX_PLAIN {
+            return Err(RecordError::TooLarge(small.len()));
+        }
+    }
+    if hash(&small) == blob.hash { Ok(small) } else { Err(RecordError::Chunks) }
+}
+
+/// Decodes what [`pack_apart`] wrote.
+pub(super) fn decode_apart<T: DeserializeOwned>(
+    blob: Blob,
+    fetch: impl FnMut(Key) -> Option<Vec<u8>>,
+) -> Result<T, RecordError> {
+    decode(&joined(blob, fetch)?, |_| None)
+}
+
 fn unfold<T: DeserializeOwned>(small: &[u8]) -> Result<T, RecordError> {
     let mut plain = Vec::new();
     zstd::stream::read::Decoder::new(small)?.take(MAX_PLAIN as u64 + 1).read_to_end(&mut plain)?;
@@ -128,25 +162,12 @@ pub(super) fn blob_of(bytes: &[u8]) -> Option<Blob> {
 /// Decodes a value; `fetch` gets a chunk by its key.
 pub(super) fn decode<T: DeserializeOwned>(
     bytes: &[u8],
-    mut fetch: impl FnMut(Key) -> Option<Vec<u8>>,
+    fetch: impl FnMut(Key) -> Option<Vec<u8>>,
 ) -> Result<T, RecordError> {
     match bytes {
         [VERSION, PLAIN, body @ ..] => Ok(rmp_serde::from_slice(body)?),
         [VERSION, PACKED, body @ ..] => unfold(body),
-        [VERSION, CUT, body @ ..] => {
-            let blob: Blob = rmp_serde::from_slice(body)?;
-            let mut small = Vec::new();
-            for key in blob.keys() {
-                small.extend_from_slice(&fetch(key).ok_or(RecordError::Chunks)?);
-                if small.len() > MAX_PLAIN {
-                    return Err(RecordError::TooLarge(small.len()));
-                }
-            }
-            if hash(&small) != blob.hash {
-                return Err(RecordError::Chunks);
-            }
-            unfold(&small)
-        }
+        [VERSION, CUT, body @ ..] => unfold(&joined(rmp_serde::from_slice(body)?, fetch)?),
         other => {
             let at = |i: usize| other.get(i).copied().unwrap_or(0);
             Err(RecordError::Unknown(at(0), at(1)))
@@ -190,6 +211,9 @@ pub(super) struct Totals {
     /// Leaves compared, and how many of them rules hid.
     #[serde(default)]
     pub(super) compared: super::Compared,
+    /// What lives in the store; what one batch adds may be missing after an unclean stop.
+    #[serde(default)]
+    pub(super) usage: Option<super::disk::Usage>,
 }
 
 /// Who serves a route.
@@ -235,9 +259,15 @@ pub(super) struct Kept {
     pub(super) rank: u64,
     /// The exchange.
     pub(super) exchange: ExchangeId,
-    /// Where its content is cut.
+    /// Where its content is cut, if it has a record of its own, as format 2 wrote it.
     #[serde(default)]
     pub(super) blob: Option<Blob>,
+    /// Its content, which all signatures of the exchange share.
+    #[serde(default)]
+    pub(super) shared: Option<Blob>,
+    /// When it was received; 0 where format 2 does not say.
+    #[serde(default)]
+    pub(super) received_at_ms: u64,
 }
 
 /// A signature with the list of its exemplars: one value, so that counts and exemplars cannot disagree.

@@ -3,7 +3,7 @@
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
 use super::record::{self, Session, StoredSignature, Totals};
-use super::{StoreError, gap, open};
+use super::{StoreError, gap, generation, open, read};
 use crate::evidence::{Exemplar, Gap, Sample};
 use std::fs;
 use std::path::Path;
@@ -17,11 +17,12 @@ const FRESH_BLOBS: u64 = 1 << 32;
 /// Opens what was set aside: as it is, then without sled's snapshots, then without its settings too; both only repeat what
 /// the log says.
 fn open_somehow(aside: &Path) -> Option<Disk> {
+    let dir = generation::current(aside).path;
     for spare in [&[][..], &["snap."], &["snap.", "conf"]] {
-        for entry in fs::read_dir(aside).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if spare.iter().any(|prefix| name.starts_with(prefix)) {
-                let _ = fs::rename(entry.path(), aside.join(format!("unreadable-{name}")));
+                let _ = fs::rename(entry.path(), dir.join(format!("unreadable-{name}")));
             }
         }
         match open::disk(aside, CACHE) {
@@ -118,6 +119,17 @@ impl Carrier<'_> {
             };
             let mut kept = Vec::new();
             for one in &signature.kept {
+                if let Some(shared) = one.shared {
+                    let reads = open::guarded(self.old.dir(), || read::exemplar(self.old, id, one)).is_ok();
+                    // those that several signatures name are written again, to no effect
+                    if reads && self.chunks(Some(shared))? {
+                        self.salvaged += 1;
+                        kept.push(*one);
+                    } else {
+                        self.lost += 1;
+                    }
+                    continue;
+                }
                 let key = keys::exemplar(id, one.rank, one.exchange);
                 let root = open::guarded(self.old.dir(), || self.old.get(&key)).ok().flatten();
                 match root.filter(|root| self.reads::<Exemplar>(root).is_some()) {
@@ -143,7 +155,7 @@ impl Carrier<'_> {
 /// Copies what reads from the directory set aside into a new store: (records carried over, records lost). The record that
 /// makes it a store is written last.
 pub(super) fn carry_over(aside: &Path, new: &Disk, now_ms: u64) -> Result<(u64, u64), StoreError> {
-    let size = fs::metadata(aside.join("db")).map_or(0, |meta| meta.len());
+    let size = fs::metadata(generation::current(aside).path.join("db")).map_or(0, |meta| meta.len());
     let Some(old) = open_somehow(aside) else {
         note_loss(new, Vec::new(), now_ms)?;
         open::begin(new, now_ms)?;
@@ -158,16 +170,18 @@ pub(super) fn carry_over(aside: &Path, new: &Disk, now_ms: u64) -> Result<(u64, 
     let sessions = carrier.table::<Session>(Table::Session)?;
     let gaps = carrier.table::<Vec<Gap>>(Table::Gaps)?;
     carrier.signatures()?;
-    carrier.table::<record::StoredCell>(Table::Cell)?;
+    let cells = carrier.table::<record::StoredCell>(Table::Cell)?.len() as u64;
     carrier.table::<record::StoredPairs>(Table::Pairs)?;
     carrier.table::<record::StoredCoverage>(Table::Coverage)?;
     carrier.table::<Sample>(Table::Sample)?;
     carrier.table::<record::StoredOwner>(Table::Ownership)?;
+    carrier.table::<super::lines::Origin>(Table::Import)?;
     if totals.is_none() || sessions.is_empty() {
         note_loss(new, gaps.into_iter().flatten().collect(), now_ms)?;
     }
     // no blob number is used twice, whatever became of the counter
-    let totals = Totals { next_blob: carrier.next_blob, ..totals.unwrap_or_default() };
+    let usage = new.usage();
+    let totals = Totals { next_blob: carrier.next_blob, usage, cells, ..totals.unwrap_or_default() };
     let bytes = record::encode(&totals).map_err(|e| new.damaged(e))?;
     carrier.keep(Table::Totals.prefix(), bytes)?;
     new.in_parts(&std::mem::take(&mut carrier.pending))?;

@@ -1,6 +1,7 @@
 //! A signature as the writer holds it: what is added to it, and which exemplars stay.
 
 use super::SignatureRecord;
+use super::bodies::Bodies;
 use super::keys;
 use super::record::{self, Blob, Kept, StoredSignature, Totals};
 use super::state::Change;
@@ -85,12 +86,13 @@ pub(super) fn add(record: &mut SignatureRecord, delta: &SignatureDelta) {
     SignatureDelta::add_agreed(&mut record.agreed_after_ms, &delta.agreed_after_ms);
 }
 
-/// Keeps the exemplars of lowest rank; writes those that stay and removes those that leave.
+/// Keeps the exemplars of lowest rank, and the latest; writes those that stay and removes those that leave.
 pub(super) fn keep(
     id: SignatureId,
     entry: &mut Entry,
     new: &[&Exemplar],
     most: usize,
+    bodies: &mut Bodies,
     totals: &mut Totals,
     change: &mut Change,
 ) -> Result<(), record::RecordError> {
@@ -100,15 +102,20 @@ pub(super) fn keep(
     }
     // what is there already stays as it is
     all.extend(entry.kept.drain(..).map(|kept| ((kept.rank, kept.exchange), Ok(kept))));
+    let received = |one: &Result<Kept, &Exemplar>| match one {
+        Ok(kept) => kept.received_at_ms,
+        Err(exemplar) => exemplar.received_at_ms,
+    };
+    let latest = all.iter().max_by_key(|((_, exchange), one)| (received(one), *exchange)).map(|(key, _)| *key);
     for (index, ((rank, exchange), one)) in all.into_iter().enumerate() {
-        let key = keys::exemplar(id, rank, exchange);
+        let stays = index < most || (most > 0 && latest == Some((rank, exchange)));
         match one {
-            Ok(kept) if index < most => entry.kept.push(kept),
-            Ok(kept) => change.remove(key, kept.blob),
-            Err(exemplar) if index < most => match record::pack(exemplar, totals.next_blob) {
-                Ok(packed) => {
-                    entry.kept.push(Kept { rank, exchange, blob: packed.blob });
-                    change.set_packed(key, packed, None, totals);
+            Ok(kept) if stays => entry.kept.push(kept),
+            Ok(kept) => leave(id, kept, bodies, change),
+            Err(exemplar) if stays => match bodies.hold(exemplar, totals, change) {
+                Ok(shared) => {
+                    let received_at_ms = exemplar.received_at_ms;
+                    entry.kept.push(Kept { rank, exchange, blob: None, shared: Some(shared), received_at_ms });
                 }
                 Err(record::RecordError::TooLarge(_)) => totals.left_out.exemplars += 1,
                 Err(other) => return Err(other),
@@ -117,4 +124,12 @@ pub(super) fn keep(
         }
     }
     Ok(())
+}
+
+/// Takes away what a signature no longer keeps.
+pub(super) fn leave(id: SignatureId, kept: Kept, bodies: &mut Bodies, change: &mut Change) {
+    match kept.shared {
+        Some(blob) => bodies.let_go(blob, change),
+        None => change.remove(keys::exemplar(id, kept.rank, kept.exchange), kept.blob),
+    }
 }

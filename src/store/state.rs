@@ -1,5 +1,7 @@
 //! The counters that the writer holds, and the change that one batch makes of them: absolute values, ready to be written.
 
+use super::bodies::Bodies;
+pub(super) use super::bounds::Bounds;
 use super::coverage::Coverage;
 use super::disk::{Disk, Operations};
 use super::keys::{self, Key, Table};
@@ -14,21 +16,6 @@ use crate::evidence::{
 use crate::judge::SignatureId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-/// Bounds of the tables.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    /// Exemplars of one signature.
-    pub(super) exemplars: usize,
-    /// Signatures; a new one beyond is not stored, and counted.
-    pub(super) signatures: usize,
-    /// Cells; for a new one beyond, the oldest goes, and is counted.
-    pub(super) cells: u64,
-    /// Pairs of routes and builds; for a new one beyond, the oldest goes, and is counted.
-    pub(super) pairs: usize,
-    /// Places in all of those, likewise.
-    pub(super) places: usize,
-}
 
 /// Cells held unpacked; those of the current hour are asked for again and again.
 const CELLS_AT_HAND: usize = 64;
@@ -49,7 +36,7 @@ pub(super) struct Change {
 /// Everything that the writer knows.
 pub(super) struct State {
     pub(super) meta: Meta,
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
     pub(super) totals: Totals,
     pub(super) counts: Counts,
     pub(super) marks: MarkCounts,
@@ -59,9 +46,10 @@ pub(super) struct State {
     pub(super) ownership: Ownership,
     pub(super) signatures: HashMap<SignatureId, Entry>,
     pub(super) pairs: Pairs,
+    pub(super) bodies: Bodies,
     pub(super) coverage: Coverage,
     pub(super) samples: Samples,
-    cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
+    pub(super) cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
 }
 
 impl Change {
@@ -86,7 +74,7 @@ impl Change {
     }
 }
 
-fn marks_of(words: &BTreeMap<String, i64>) -> MarkCounts {
+pub(super) fn marks_of(words: &BTreeMap<String, i64>) -> MarkCounts {
     let mut marks = MarkCounts::default();
     for (word, n) in words {
         if let Ok(mark) = word.parse::<Mark>()
@@ -102,6 +90,7 @@ impl State {
     /// Reads everything that the writer holds; every signature is decoded, no exemplar and no cell is.
     pub(super) fn load(disk: &Disk, meta: &Meta, bounds: Bounds) -> Result<State, StoreError> {
         let totals: Totals = disk.record(&Table::Totals.prefix())?.unwrap_or_default();
+        disk.set_usage(totals.usage.or(disk.usage()));
         let counts =
             record::counts_of(&totals.counts).ok_or_else(|| disk.damaged("the account names an unknown reason"))?;
         let mut sessions = BTreeMap::new();
@@ -115,12 +104,13 @@ impl State {
             let stored: StoredOwner = disk.decode(&item?.1)?;
             ownership.0.insert(stored.route, stored.owner);
         }
-        let mut signatures = HashMap::new();
+        let (mut signatures, mut bodies) = (HashMap::new(), Bodies::default());
         for item in disk.table(Table::Signature, Table::Signature.prefix(), false)? {
             let (key, value) = item?;
             let id = keys::signature_id(&key).ok_or_else(|| disk.damaged("a signature's key is unreadable"))?;
             let stored: StoredSignature = disk.decode(&value)?;
             let record = Arc::new(signature_record(id, &stored));
+            stored.kept.iter().filter_map(|kept| kept.shared).for_each(|blob| bodies.note(blob));
             signatures.insert(id, Entry { record, kept: stored.kept, blob: record::blob_of(&value) });
         }
         Ok(State {
@@ -137,6 +127,7 @@ impl State {
             pairs: Pairs::load(disk)?,
             coverage: Coverage::load(disk)?,
             samples: Samples::load(disk)?,
+            bodies,
             cells: HashMap::new(),
         })
     }
@@ -293,7 +284,7 @@ impl State {
         Ok(Some(change))
     }
 
-    fn add_cell(
+    pub(super) fn add_cell(
         &mut self,
         key: &CellKey,
         delta: &CellDelta,
@@ -367,7 +358,17 @@ impl State {
         if let Some(delta) = delta {
             add(Arc::make_mut(&mut entry.record), delta);
         }
-        keep(id, entry, new, self.bounds.exemplars, &mut self.totals, change).map_err(|e| disk.damaged(e))?;
+        keep(id, entry, new, self.bounds.exemplars, &mut self.bodies, &mut self.totals, change)
+            .map_err(|e| disk.damaged(e))?;
+        self.write_signature(id, change, disk)
+    }
+    pub(super) fn write_signature(
+        &mut self,
+        id: SignatureId,
+        change: &mut Change,
+        disk: &Disk,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.signatures.get_mut(&id) else { return Ok(()) };
         Arc::make_mut(&mut entry.record).exemplars = entry.kept.len();
         let packed = record::pack(&stored_signature(entry), self.totals.next_blob).map_err(|e| disk.damaged(e))?;
         let before = std::mem::replace(&mut entry.blob, packed.blob);
@@ -376,18 +377,19 @@ impl State {
         Ok(())
     }
 
-    fn write_owner(&self, route: &str, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+    pub(super) fn write_owner(&self, route: &str, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
         let Some(owner) = self.ownership.0.get(route) else { return Ok(()) };
         let stored = StoredOwner { route: route.to_owned(), owner: *owner };
         change.set(keys::owner(route), record::encode(&stored).map_err(|e| disk.damaged(e))?);
         Ok(())
     }
-    fn write_session(&self, source: Source, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+    pub(super) fn write_session(&self, source: Source, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
         let session = self.sessions.get(&source).cloned().unwrap_or_default();
         change.set(keys::session(source), record::encode(&session).map_err(|e| disk.damaged(e))?);
         Ok(())
     }
-    fn write_account(&mut self, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+    pub(super) fn write_account(&mut self, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        self.totals.usage = disk.usage();
         self.totals.counts = record::words_of(&self.counts);
         self.totals.marks = self.marks.iter().map(|(mark, n)| (mark.to_string(), n)).collect();
         change.set(Table::Totals.prefix(), record::encode(&self.totals).map_err(|e| disk.damaged(e))?);

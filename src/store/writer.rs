@@ -8,7 +8,8 @@ use super::index::{Changed, Index};
 use super::record::Session;
 use super::samples::{self, SamplePage};
 use super::state::{Bounds, Change, State};
-use super::{Opened, Options, StoreError, open, read};
+use super::upkeep::{self, Upkeep};
+use super::{Opened, Options, Space, StoreError, open, read};
 use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Source};
 use crate::judge::SignatureId;
 use parking_lot::{Condvar, Mutex};
@@ -109,6 +110,7 @@ pub(super) struct Writer {
     /// The clock: the time at the start, and how long ago that was.
     started: (u64, Instant),
     ready: Option<Ready>,
+    upkeep: Upkeep,
     /// Taken, but not yet durable.
     pending: Vec<EvidenceBatch>,
     /// Failures in a row that say the store is damaged.
@@ -135,6 +137,7 @@ impl Writer {
             sides: options.sides.clone(),
             started: (now_ms, Instant::now()),
             ready: None,
+            upkeep: Upkeep::new(options.caps, options.cache_bytes),
             pending: Vec::new(),
             damaged: 0,
             retry_at: Instant::now(),
@@ -205,18 +208,24 @@ impl Writer {
         loop {
             let (questions, ending) = self.wait();
             questions.into_iter().for_each(|question| self.answer(question));
+            if ending != Ending::Not {
+                self.upkeep.abandon();
+            }
             let mut clean = None;
             let was_open = self.ready.is_some();
             let now = ending != Ending::Not || was_open || Instant::now() >= self.retry_at;
             if now && (!self.pending.is_empty() || !was_open) {
                 match self.write() {
-                    Ok(()) => self.settled(),
+                    Ok(batches) => self.settled(batches),
                     Err(error) => {
                         self.failed(&error);
                         // at the end one attempt more, on a store opened anew; then what is left is lost
                         clean = (ending != Ending::Not && !was_open).then_some(false);
                     }
                 }
+            }
+            if ending == Ending::Not && self.ready.is_some() {
+                self.keep_up();
             }
             if ending != Ending::Not && self.pending.is_empty() && self.ready.is_some() {
                 clean = clean.or_else(|| self.nothing_waits().then(|| self.end(ending)));
@@ -240,9 +249,11 @@ impl Writer {
                 if self.shared.work.wait_until(&mut desk, self.retry_at).timed_out() {
                     break;
                 }
-            } else if desk.batches.is_empty() {
-                self.shared.work.wait(&mut desk);
-            } else {
+            } else if !desk.batches.is_empty()
+                || !self.pending.is_empty()
+                || self.upkeep.is_busy()
+                || self.shared.work.wait_until(&mut desk, self.upkeep.wake_at()).timed_out()
+            {
                 break;
             }
         }
@@ -278,49 +289,75 @@ impl Writer {
         }
     }
 
-    /// Applies everything pending, syncs once, publishes.
-    fn write(&mut self) -> Result<(), StoreError> {
+    /// Applies what is pending, or the first of it where the store has to be kept within its caps, syncs once, publishes.
+    /// Says how many batches that were.
+    fn write(&mut self) -> Result<usize, StoreError> {
         if self.ready.is_none() {
             let before = self.shared.index.session().map(|session| (session, self.shared.index.ledger().durable_seq));
             let set_aside = self.open(before)?;
             self.note_opened(set_aside);
         }
         let (source, dir) = (self.source(), self.shared.dir.clone());
-        let Some((disk, state)) = &mut self.ready else { return Ok(()) };
+        let Some((disk, state)) = &mut self.ready else { return Ok(0) };
         // What was closed before the store was open does not know whose it is.
         self.pending.iter_mut().filter(|batch| batch.source.tee == 0).for_each(|batch| batch.source = source);
         let pending = &self.pending;
-        let changed = open::guarded(&dir, || {
-            let mut changed = Changed::default();
+        let (changed, batches) = open::guarded(&dir, || {
+            let (mut changed, mut batches) = (Changed::default(), 0);
             for batch in pending {
                 if let Some(change) = state.apply(batch, disk)? {
-                    commit(disk, &change)?;
+                    upkeep::apply(disk, &mut self.upkeep, &change)?;
                     changed.signatures.extend(change.signatures);
                     changed.pairs |= change.pairs;
                 }
+                batches += 1;
+                if self.upkeep.is_pressed(disk) {
+                    break;
+                }
             }
             disk.sync()?;
-            Ok(changed)
+            Ok((changed, batches))
         })?;
         self.shared.index.publish(state, source, &changed);
-        Ok(())
+        self.tell_space();
+        Ok(batches)
     }
-    fn settled(&mut self) {
+    /// The next part of keeping the store within its caps.
+    fn keep_up(&mut self) {
+        let (now_ms, source) = (self.now_ms(), self.source());
+        let Some((disk, state)) = &mut self.ready else { return };
+        match self.upkeep.turn(disk, state, now_ms) {
+            Ok(told) if told.any => {
+                self.shared.index.publish(state, source, &told.changed);
+                self.tell_space();
+            }
+            Ok(_) => {}
+            Err(error) => self.failed(&error),
+        }
+    }
+    fn tell_space(&self) {
+        let usage = self.ready.as_ref().and_then(|(disk, _)| disk.usage()).unwrap_or_default();
+        let Upkeep { made, size, .. } = self.upkeep;
+        let space = Space { generations: made, bytes: size, keys: usage.keys, live_bytes: usage.bytes };
+        self.shared.index.note_space(space);
+    }
+    fn settled(&mut self, batches: usize) {
         let was_failing = {
             let mut desk = self.shared.desk.lock();
-            desk.settled += self.pending.len() as u64;
+            desk.settled += batches as u64;
             desk.failing.take()
         };
         self.shared.news.notify_all();
         if was_failing.is_some() {
             tracing::info!(store = %self.shared.dir.display(), "the store takes writes again");
         }
-        self.pending.clear();
+        self.pending.drain(..batches);
         self.damaged = 0;
         self.retry = RETRY.0;
     }
     /// The counters in memory are ahead of the disk now: they are read again when the store opens again.
     fn failed(&mut self, error: &StoreError) {
+        self.upkeep.abandon();
         self.ready = None;
         if matches!(error, StoreError::Damaged { .. }) {
             self.damaged += 1;

@@ -45,6 +45,27 @@ const CASES: &[(&str, &str, &str)] = &[
          \u{20} = allowed: 5ms or more; false turns it off",
     ),
     (
+        "evidence for less than an hour",
+        "[store]\nmax_age = \"30m\"\n",
+        "paritee.toml:4:11: store.max_age: evidence is kept by the hour\n\
+         \u{20} |\n4 | max_age = \"30m\"\n  |           ^^^^^\n\
+         \u{20} = allowed: 1h or more",
+    ),
+    (
+        "a store too small for two generations",
+        "[store]\nmax_bytes = \"10MiB\"\n",
+        "paritee.toml:4:13: store.max_bytes: this is too small\n\
+         \u{20} |\n4 | max_bytes = \"10MiB\"\n  |             ^^^^^^^\n\
+         \u{20} = allowed: at least 67108864 bytes",
+    ),
+    (
+        "more keys than memory takes",
+        "[store]\nmax_keys = 2000000\n",
+        "paritee.toml:4:12: store.max_keys: 2000000 is out of range\n\
+         \u{20} |\n4 | max_keys = 2000000\n  |            ^^^^^^^\n\
+         \u{20} = allowed: 10000 to 1000000",
+    ),
+    (
         "an unknown section",
         "[mirrors]\n",
         "paritee.toml:3:2: mirrors: unknown key `mirrors`\n\

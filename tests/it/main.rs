@@ -13,6 +13,10 @@ mod config_docs;
 mod config_errors;
 // the files that [tls] names, each as it should not be
 mod config_tls;
+// caps of age, bytes and keys that hold on the disk
+mod store_caps;
+// verify, compact, export, import, erase by the built binary
+mod store_care;
 // kill -9 under load: nothing acknowledged is lost
 mod store_crash;
 // damaged files: set aside, salvaged, counted

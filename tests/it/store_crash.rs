@@ -3,7 +3,7 @@
 use super::store_support::*;
 use paritee::evidence::EvidenceBatch;
 use paritee::judge::{SignatureId, Verdict};
-use paritee::store::{AtRest, StoreError};
+use paritee::store::{AtRest, Caps, Options, StoreError, StoreHandle};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -26,9 +26,12 @@ fn now_ms() -> u64 {
 #[test]
 fn child_that_writes_until_it_is_killed() {
     let Ok(setting) = std::env::var(CHILD) else { return };
-    let (incarnation, dir) = setting.split_once(' ').expect("incarnation and directory");
-    let incarnation: u64 = incarnation.parse().expect("a number");
-    let store = open(Path::new(dir), incarnation, now_ms());
+    let mut words = setting.splitn(3, ' ');
+    let mut number = || -> u64 { words.next().and_then(|word| word.parse().ok()).expect("a number") };
+    let (incarnation, max_bytes) = (number(), number());
+    let dir = words.next().expect("a directory");
+    let options = Options { caps: Caps { max_bytes, ..Caps::default() }, ..options() };
+    let (store, _) = StoreHandle::start(Path::new(dir), &options, incarnation, now_ms(), 0).expect("it opens");
     let mut out = std::io::stdout();
     let (mut told, mut received) = (0, 0);
     for sequence in 1u64.. {
@@ -60,10 +63,10 @@ fn child_that_writes_until_it_is_killed() {
 }
 
 /// Runs the child until it has said at least one line and this long has passed; its last whole line.
-fn run_and_kill(dir: &Path, incarnation: u64, after: Duration) -> (u64, u64, u64) {
+fn run_and_kill(dir: &Path, incarnation: u64, max_bytes: u64, after: Duration) -> (u64, u64, u64) {
     let mut child = Command::new(std::env::current_exe().expect("this test binary"))
         .args(["--exact", "store_crash::child_that_writes_until_it_is_killed", "--nocapture", "--test-threads", "1"])
-        .env(CHILD, format!("{incarnation} {}", dir.display()))
+        .env(CHILD, format!("{incarnation} {max_bytes} {}", dir.display()))
         .stdout(Stdio::piped())
         .spawn()
         .expect("the test binary runs again");
@@ -94,7 +97,7 @@ fn nothing_acknowledged_is_lost_by_kill_9_and_all_counts_agree() {
     let (mut gaps, mut received) = (0, 0);
     for round in 1..=rounds {
         let after = Duration::from_millis(scrambled(round) % 400);
-        let (durable_seq, done, offered) = run_and_kill(dir.path(), round, after);
+        let (durable_seq, done, offered) = run_and_kill(dir.path(), round, u64::MAX, after);
         let rest = match AtRest::open(dir.path()) {
             Ok(rest) => rest,
             Err(StoreError::Locked(_)) => panic!("round {round}: the lock outlives the process"),
@@ -114,4 +117,28 @@ fn nothing_acknowledged_is_lost_by_kill_9_and_all_counts_agree() {
         assert!(gap.from_ms <= gap.to_ms && gap.to_ms <= now_ms());
         (gaps, received) = (shown, ledger.counts.done());
     }
+}
+
+/// With so small a cap generations are made all the time, so that many a kill comes in the middle of one.
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9_while_generations_are_made() {
+    let rounds = if std::env::var_os("PARITEE_ALL").is_some() { 100 } else { 8 };
+    let dir = tempdir().expect("a directory");
+    let (mut left_behind, mut generation) = (0, 0);
+    for round in 1..=rounds {
+        let after = Duration::from_millis(200 + scrambled(round) % 600);
+        let (durable_seq, done, _) = run_and_kill(dir.path(), round, 6 << 20, after);
+        let names = std::fs::read_dir(dir.path()).expect("the store").flatten().map(|entry| entry.file_name());
+        let databases = names.filter(|name| name.to_string_lossy().starts_with("generation-") || name == "db").count();
+        left_behind += usize::from(databases > 1);
+        let rest = AtRest::open(dir.path()).unwrap_or_else(|error| panic!("round {round}, {after:?}: {error}"));
+        let ledger = rest.ledger().expect("a ledger");
+        assert!(ledger.durable_seq >= durable_seq, "round {round}: {} < {durable_seq}", ledger.durable_seq);
+        assert!(ledger.counts.done() >= done, "round {round}: {} < {done}", ledger.counts.done());
+        super::store_caps::exact(&rest, ledger.counts.mismatched);
+        let now = rest.verify().expect("sound").generation;
+        assert!(now >= generation, "round {round}: {now} after {generation}");
+        generation = now;
+    }
+    assert!(generation >= rounds, "{generation} generations, {left_behind} kills in the middle of one");
 }

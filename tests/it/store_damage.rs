@@ -12,7 +12,7 @@ const SIGNATURES: u64 = 60;
 const ROUNDS: u64 = 40;
 
 /// Ten pairs of as many places as are counted, each differing on both sides: a record of some chunks.
-fn noisy() -> PairDelta {
+pub(crate) fn noisy() -> PairDelta {
     let paired = Paired { both: 10, ..Paired::default() };
     let group = |n: u64| {
         let ids = (0..PairDelta::SHAPES as u64).map(|i| SignatureId(scrambled(n * 100 + i)));

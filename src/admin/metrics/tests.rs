@@ -38,7 +38,9 @@ fn page() -> String {
     let mut ledger = Ledger::default();
     ledger.counts.count_not_mirrored(NotMirrored::Rate);
     ledger.in_flight = 2;
-    text(&ledger, &health(), &[1, 0, 0, 0], LeftOut { cells: 4, ..LeftOut::default() })
+    let left_out = LeftOut { cells: 4, erased: 2, ..LeftOut::default() };
+    let space = Space { generations: 3, bytes: 1_000, keys: 7, live_bytes: 500 };
+    text(&ledger, &health(), &[1, 0, 0, 0], (left_out, space))
 }
 
 #[test]
@@ -60,6 +62,8 @@ fn every_word_of_the_ledger_is_there() {
         assert!(text.contains(&format!("paritee_not_mirrored_total{{reason=\"{reason}\"}} ")));
     }
     assert!(text.contains("paritee_store_left_out_total{what=\"cells\"} 4\n"));
+    assert!(text.contains("paritee_store_left_out_total{what=\"erased\"} 2\n"));
+    assert!(text.contains("paritee_store_generations_total 3\n") && text.contains("paritee_store_keys 7\n"));
 }
 
 /// A family of series as the page gives it.

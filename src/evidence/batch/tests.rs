@@ -37,6 +37,7 @@ fn exemplar(exchange: u128) -> Exemplar {
         received_at_ms: 1,
         route: "GET /".into(),
         principal: "anonymous".into(),
+        subject: None,
         request,
         session_requests: vec![],
         primary: answer.clone(),
@@ -117,14 +118,20 @@ proptest! {
 fn the_lowest_ranks_stay_once_each() {
     let mut a = EvidenceBatch::empty(SOURCE, 1);
     a.exemplars = (0..40).map(|n| (SignatureId(n % 2), exemplar(u128::from(n)))).collect();
+    for id in 0..2 {
+        let of_this = a.exemplars.iter_mut().filter(|(of, _)| of.0 == id).map(|(_, one)| one);
+        of_this.max_by_key(|one| exemplar_rank(one.exchange)).unwrap().received_at_ms = 2;
+    }
     let b = a.clone();
     a.merge(b);
-    assert_eq!(a.exemplars.len(), 2 * EvidenceBatch::EXEMPLARS);
+    // and the latest of each, which is not among them
+    assert_eq!(a.exemplars.len(), 2 * (EvidenceBatch::EXEMPLARS + 1));
     let kept: Vec<u64> =
         a.exemplars.iter().filter(|(id, _)| id.0 == 0).map(|(_, e)| exemplar_rank(e.exchange)).collect();
     let mut all: Vec<u64> = (0..40).step_by(2).map(|n| exemplar_rank(ExchangeId(n))).collect();
     all.sort_unstable();
-    assert_eq!(kept, all[..EvidenceBatch::EXEMPLARS]);
+    assert_eq!(kept[..EvidenceBatch::EXEMPLARS], all[..EvidenceBatch::EXEMPLARS]);
+    assert_eq!(kept.last(), all.last());
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Fold {
                 self.count_one(id, &broken, versions.1, redactor);
             }
             if first && broken.count > 0 {
-                self.enter(id, exchange.id, entering);
+                self.enter(id, exchange, entering);
             }
             if told.len() < TOLD {
                 let Broken { route, mut difference, elsewhere, .. } = broken;
