@@ -125,6 +125,24 @@ pub(super) fn blob_of(bytes: &[u8]) -> Option<Blob> {
     }
 }
 
+/// A value that needs no chunks: those of one that is cut are put together.
+pub(super) fn whole(bytes: Vec<u8>, mut fetch: impl FnMut(Key) -> Option<Vec<u8>>) -> Result<Vec<u8>, RecordError> {
+    let Some(blob) = blob_of(&bytes) else { return Ok(bytes) };
+    Ok(framed(PACKED, &gathered(blob, &mut fetch)?))
+}
+
+/// The chunks of a value, as they were cut.
+fn gathered(blob: Blob, fetch: &mut impl FnMut(Key) -> Option<Vec<u8>>) -> Result<Vec<u8>, RecordError> {
+    let mut small = Vec::new();
+    for key in blob.keys() {
+        small.extend_from_slice(&fetch(key).ok_or(RecordError::Chunks)?);
+        if small.len() > MAX_PLAIN {
+            return Err(RecordError::TooLarge(small.len()));
+        }
+    }
+    if hash(&small) == blob.hash { Ok(small) } else { Err(RecordError::Chunks) }
+}
+
 /// Decodes a value; `fetch` gets a chunk by its key.
 pub(super) fn decode<T: DeserializeOwned>(
     bytes: &[u8],
@@ -135,17 +153,7 @@ pub(super) fn decode<T: DeserializeOwned>(
         [VERSION, PACKED, body @ ..] => unfold(body),
         [VERSION, CUT, body @ ..] => {
             let blob: Blob = rmp_serde::from_slice(body)?;
-            let mut small = Vec::new();
-            for key in blob.keys() {
-                small.extend_from_slice(&fetch(key).ok_or(RecordError::Chunks)?);
-                if small.len() > MAX_PLAIN {
-                    return Err(RecordError::TooLarge(small.len()));
-                }
-            }
-            if hash(&small) != blob.hash {
-                return Err(RecordError::Chunks);
-            }
-            unfold(&small)
+            unfold(&gathered(blob, &mut fetch)?)
         }
         other => {
             let at = |i: usize| other.get(i).copied().unwrap_or(0);
@@ -269,6 +277,13 @@ pub(super) struct StoredSignature {
 pub(super) struct StoredCell {
     pub(super) key: crate::evidence::CellKey,
     pub(super) cell: crate::evidence::CellDelta,
+}
+
+/// The same as it is written, without a copy of it.
+#[derive(Serialize)]
+pub(super) struct CellToStore<'a> {
+    pub(super) key: &'a crate::evidence::CellKey,
+    pub(super) cell: &'a crate::evidence::CellDelta,
 }
 
 /// The pairs of one route and two builds, with their key, since the stored key holds a hash of it.

@@ -3,13 +3,14 @@
 //! sled's concurrency lock is global to the process and its writers wait for its flushes, so nobody else may call it while
 //! a tee runs: a reader of exemplars sends a message and waits for the reply, for a bounded time.
 
-use super::disk::Disk;
+use super::disk::{Disk, OPERATIONS};
 use super::index::{Changed, Index};
+use super::keys::Key;
 use super::record::Session;
 use super::samples::{self, SamplePage};
 use super::state::{Bounds, Change, State};
 use super::{Opened, Options, StoreError, open, read};
-use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Source};
+use crate::evidence::{CoverageDelta, EvidenceBatch, Exemplar, Source};
 use crate::judge::SignatureId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 pub(super) const BATCHES: usize = 8;
 /// Questions waiting at most.
 pub(super) const QUESTIONS: usize = 16;
+/// Batches that wait at once become one change until it has so many operations: some room is left for one batch more.
+const TOGETHER: usize = OPERATIONS / 2;
 /// Between two attempts to open a store that failed: doubled from the first to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -29,8 +32,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 pub(super) enum Question {
     /// A signature's exemplars.
     Exemplars(SignatureId, Reply<Vec<Exemplar>>),
-    /// All cells.
-    Cells(Reply<Vec<(CellKey, CellDelta)>>),
+    /// Some cells from this key on.
+    Cells(Key, Reply<read::SomeCells>),
     /// Exchanges that rules made equal.
     Samples(Option<String>, Reply<SamplePage>),
     /// What was seen of each route.
@@ -266,8 +269,8 @@ impl Writer {
                 });
                 let _ = reply.try_send(exemplars);
             }
-            Question::Cells(reply) => {
-                let _ = reply.try_send(ready.and_then(|(disk, _)| read::cells(disk)));
+            Question::Cells(from, reply) => {
+                let _ = reply.try_send(ready.and_then(|(disk, _)| read::some_cells(disk, from)));
             }
             Question::Samples(from, reply) => {
                 let _ = reply.try_send(ready.and_then(|(disk, _)| samples::page(disk, from.as_deref())));
@@ -291,14 +294,7 @@ impl Writer {
         self.pending.iter_mut().filter(|batch| batch.source.tee == 0).for_each(|batch| batch.source = source);
         let pending = &self.pending;
         let changed = open::guarded(&dir, || {
-            let mut changed = Changed::default();
-            for batch in pending {
-                if let Some(change) = state.apply(batch, disk)? {
-                    commit(disk, &change)?;
-                    changed.signatures.extend(change.signatures);
-                    changed.pairs |= change.pairs;
-                }
-            }
+            let changed = apply(pending, state, disk)?;
             disk.sync()?;
             Ok(changed)
         })?;
@@ -366,6 +362,24 @@ impl Writer {
         self.shared.index.publish(state, source, &Changed::default());
         Ok(())
     }
+}
+
+/// Applies batches, as few changes as may be: what several batches set is written once.
+pub(super) fn apply(batches: &[EvidenceBatch], state: &mut State, disk: &Disk) -> Result<Changed, StoreError> {
+    let (mut changed, mut change) = (Changed::default(), Change::default());
+    for (index, batch) in batches.iter().enumerate() {
+        state.apply(batch, &mut change, disk)?;
+        let next = batches.get(index + 1);
+        let due = next.is_none_or(|next| state.needs_room(next)) || change.len() >= TOGETHER;
+        // batches that came twice change nothing
+        if due && change.len() > 0 {
+            state.finish(&mut change, disk)?;
+            commit(disk, &change)?;
+            state.applied(batch);
+            changed.add(std::mem::take(&mut change));
+        }
+    }
+    Ok(changed)
 }
 
 /// What is referred to goes first, then everything else at once.
