@@ -77,7 +77,8 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
     // What was judged before this call is in the report; a store that does not take writes shows in the health facts.
     shared.control.settle(SETTLE).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let (records, figures) = (shared.control.store().signatures(), shared.control.store().figures());
+    let records = shared.control.store().signatures_where(|record| query.keeps(record, now_ms));
+    let figures = shared.control.store().figures();
     json(StatusCode::OK, &build::report(&records, &shared.control.ledger(), &figures, &query, now_ms))
 }
 
@@ -86,7 +87,8 @@ pub(super) async fn signature(State(shared): Tee, Path(id): Path<String>) -> Res
         return wait;
     }
     shared.control.settle(SETTLE).await;
-    let records = shared.control.store().signatures();
+    let prefix = id.to_ascii_lowercase();
+    let records = shared.control.store().signatures_where(|record| record.id.to_string().starts_with(&prefix));
     let record = match build::find(&records, &id) {
         Ok(record) => record,
         Err(wrong @ NotFound::None(_)) => return error(StatusCode::NOT_FOUND, wrong.to_string()),

@@ -26,15 +26,16 @@ pub(super) async fn gate(State(shared): Tee, Parameters(wanted): Parameters<Want
         return wait;
     }
     shared.control.settle(SETTLE).await;
-    let store = shared.control.store();
-    let cells = match store.cells() {
+    let (store, now_ms) = (shared.control.store(), now_ms());
+    let (asked, config) =
+        (Asked { gate: wanted.gate, route: wanted.route, role: wanted.role }, shared.control.config());
+    let cells = match store.cells_by_age(gate::oldest_ms(Some(&config), &asked, now_ms)) {
         Ok(cells) => cells,
         Err(wrong) => return error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     };
     let (signatures, figures, ledger) = (store.signatures(), store.figures(), shared.control.ledger());
     let evidence = Evidence { cells: &cells, signatures: &signatures, figures: &figures, ledger: &ledger };
-    let asked = Asked { gate: wanted.gate, route: wanted.route, role: wanted.role };
-    match gate::gate(Some(&shared.control.config()), &evidence, &asked, now_ms()) {
+    match gate::gate(Some(&config), &evidence, &asked, now_ms) {
         Ok(view) => json(StatusCode::OK, &view),
         Err(wrong @ (NoGate::Gate(..) | NoGate::Route(_) | NoGate::Role(_))) => {
             error(StatusCode::NOT_FOUND, wrong.to_string())

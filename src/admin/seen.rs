@@ -3,7 +3,7 @@
 use super::api::{Tee, error, json, not_open};
 use super::gate::{SETTLE, now_ms};
 use crate::report::coverage::{Seen, coverage};
-use crate::report::gate::{Asked, Evidence, gate};
+use crate::report::gate::{Asked, Evidence, gate, oldest_ms};
 use crate::report::roles::roles;
 use axum::extract::{Query as Parameters, State};
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ pub(super) async fn of_routes(State(shared): Tee, Parameters(wanted): Parameters
     }
     shared.control.settle(SETTLE).await;
     let store = shared.control.store();
-    let read = store.cells().and_then(|cells| Ok((cells, store.coverage()?)));
+    let read = store.cells_by_age(0).and_then(|cells| Ok((cells, store.coverage()?)));
     match read {
         Ok((cells, seen)) => {
             let seen = Seen { cells: &cells, coverage: &seen };
@@ -36,7 +36,8 @@ pub(super) async fn of_roles(State(shared): Tee) -> Response {
     }
     shared.control.settle(SETTLE).await;
     let (store, config) = (shared.control.store(), shared.control.config());
-    let (cells, seen) = match store.cells().and_then(|cells| Ok((cells, store.coverage()?))) {
+    let edge_ms = oldest_ms(Some(&config), &Asked::default(), now_ms());
+    let (cells, seen) = match store.cells_by_age(edge_ms).and_then(|cells| Ok((cells, store.coverage()?))) {
         Ok(read) => read,
         Err(wrong) => return error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     };

@@ -101,7 +101,9 @@ impl Source {
     pub(crate) fn report(&self, words: &[String], query: &Query) -> Result<ReportView, Failure> {
         match self {
             Source::AtRest(store) => {
-                Ok(build::report(&store.signatures()?, &store.ledger()?, &store.figures(), query, now_ms()))
+                let now_ms = now_ms();
+                let records = store.signatures_where(|record| query.keeps(record, now_ms))?;
+                Ok(build::report(&records, &store.ledger()?, &store.figures(), query, now_ms))
             }
             Source::Running(client) if query.is_empty() => read(client.get("/api/report")),
             Source::Running(client) => {
@@ -113,10 +115,12 @@ impl Source {
     pub(crate) fn gate(&self, config: Option<&Config>, asked: &Asked) -> Result<GateView, Failure> {
         match self {
             Source::AtRest(store) => {
-                let (cells, signatures) = (store.cells()?, store.signatures()?);
+                let now_ms = now_ms();
+                let cells = store.cells_by_age(gate::oldest_ms(config, asked, now_ms))?;
+                let signatures = store.signatures()?;
                 let (figures, ledger) = (store.figures(), store.ledger()?);
                 let evidence = Evidence { cells: &cells, signatures: &signatures, figures: &figures, ledger: &ledger };
-                gate::gate(config, &evidence, asked, now_ms()).map_err(|error| Failure::usage(error.to_string()))
+                gate::gate(config, &evidence, asked, now_ms).map_err(|error| Failure::usage(error.to_string()))
             }
             Source::Running(client) => {
                 let wanted = [("gate", &asked.gate), ("route", &asked.route), ("role", &asked.role)];
@@ -131,7 +135,7 @@ impl Source {
     pub(crate) fn coverage(&self, config: Option<&Config>, route: Option<&str>) -> Result<CoverageView, Failure> {
         match self {
             Source::AtRest(store) => {
-                let (cells, coverage) = (store.cells()?, store.coverage());
+                let (cells, coverage) = (store.cells_by_age(0)?, store.coverage());
                 Ok(coverage::coverage(config, &Seen { cells: &cells, coverage: &coverage }, route))
             }
             Source::Running(client) => {

@@ -11,6 +11,7 @@ mod reason;
 mod tests;
 
 pub use latency::{Ratio, p95_ratio};
+pub(super) use pool::last_ms;
 pub use pool::{Pool, VersionsPooled, pool};
 pub use reason::{Reason, ReasonKind};
 

@@ -13,6 +13,7 @@ mod excerpt;
 mod exemplar;
 mod fold;
 mod gate;
+mod hours;
 mod ids;
 mod ledger;
 mod mark;
@@ -43,6 +44,7 @@ pub use gate::{
     Against, BranchNeed, EvidenceFrom, Finding, Policy, Pool, Ratio, Reason, ReasonKind, RouteKnown, VersionsPooled,
     Word, decide, p95_ratio, pool,
 };
+pub use hours::Hours;
 pub use ids::{IdCounts, SessionName};
 pub use ledger::{Counts, Gap, Ledger, NotJudged, NotMirrored};
 pub use mark::{Mark, MarkCounts};

@@ -103,7 +103,7 @@ pub enum NoGate {
 
 /// Everything that the gate reads of the evidence.
 pub struct Evidence<'a> {
-    /// All cells.
+    /// All cells; those that differ in their hour alone may be one, but for those from before [`oldest_ms`].
     pub cells: &'a [(CellKey, CellDelta)],
     /// All signatures.
     pub signatures: &'a [SignatureRecord],
@@ -139,6 +139,13 @@ pub fn gate(config: Option<&Config>, evidence: &Evidence<'_>, asked: &Asked, now
         .into_iter()
         .map(|(route, since_ms)| super::views::OwnedView { route: route.to_owned(), since: build::time(since_ms) });
     Ok(GateView { schema: SCHEMA, gate: policy.name.clone(), verdict, routes, owned: owned.collect() })
+}
+
+/// Before this moment no evidence counts for the gate that is asked.
+pub fn oldest_ms(config: Option<&Config>, asked: &Asked, now_ms: u64) -> u64 {
+    let usual = [Policy::default()];
+    let policy = find_policy(config.map_or(&usual[..], |config| &config.gates), asked);
+    now_ms.saturating_sub(policy.map_or(0, |policy| policy.max_age_ms))
 }
 
 fn find_policy<'a>(gates: &'a [Policy], asked: &Asked) -> Result<&'a Policy, NoGate> {

@@ -2,7 +2,8 @@
 //!
 //! **A change of any size is atomic.** Up to [`OPERATIONS`] operations are one sled batch. A larger change is written to the
 //! journal first, then marked complete and synced, then applied; opening the store finishes a marked journal and drops an
-//! unmarked one. (sled's batches leak memory while they last, so they stay small.)
+//! unmarked one. (sled's batches leak memory while they last, but for what reads between them let go; so they stay small,
+//! and each key is read first.)
 
 use super::generation::Place;
 use super::keys::{self, Key, Table};
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Operations of one sled batch at most.
-pub(super) const OPERATIONS: usize = 200;
+pub(super) const OPERATIONS: usize = 1_000;
 
 /// Keys to set, and keys to remove.
 pub(super) type Operations = BTreeMap<Key, Option<Vec<u8>>>;
@@ -30,6 +31,41 @@ type JournalPart = Vec<(Key, Option<Vec<u8>>)>;
 pub(super) struct Usage {
     pub(super) keys: u64,
     pub(super) bytes: u64,
+}
+
+/// One operation as it is stored.
+type InJournal<T> = (Bytes<T>, Option<Bytes<T>>);
+
+/// Bytes as MessagePack has them. (Numbers one by one, as a journal was written before, are read too.)
+struct Bytes<T>(T);
+
+impl Serialize for Bytes<&[u8]> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes<Vec<u8>> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> serde::de::Visitor<'de> for Any {
+            type Value = Bytes<Vec<u8>>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Bytes(bytes))
+            }
+        }
+        deserializer.deserialize_bytes(Any)
+    }
 }
 
 /// An open sled database.
@@ -199,8 +235,8 @@ impl Disk {
         self.sync()
     }
     fn add_part(&self, journal: &mut Operations, parts: &mut u32, part: JournalPart) -> Result<(), StoreError> {
-        let bytes: Vec<(&[u8], Option<&[u8]>)> =
-            part.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+        let bytes: Vec<InJournal<&[u8]>> =
+            part.iter().map(|(key, value)| (Bytes(key.as_slice()), value.as_deref().map(Bytes))).collect();
         let value = record::encode(&bytes).map_err(|e| self.damaged(e))?;
         journal.insert(keys::journal_part(*parts), Some(value));
         *parts += 1;
@@ -217,10 +253,11 @@ impl Disk {
         }
         if let Some(parts) = self.record::<u32>(&keys::journal_mark())? {
             for index in 0..parts {
-                let part: JournalPart = self
+                let part: Vec<InJournal<Vec<u8>>> = self
                     .record(&keys::journal_part(index))?
                     .ok_or_else(|| self.damaged("a part of the journal is missing"))?;
-                self.in_parts(&part.into_iter().collect())?;
+                let operations = part.into_iter().map(|(key, value)| (key.0, value.map(|value| value.0)));
+                self.in_parts(&operations.collect())?;
             }
             // the mark goes first: without it the parts are only rubbish
             self.in_parts(&Operations::from([(keys::journal_mark(), None)]))?;

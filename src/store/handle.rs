@@ -3,8 +3,8 @@
 use super::samples::SamplePage;
 use super::state::Bounds;
 use super::writer::{BATCHES, Ending, QUESTIONS, Question, Reply, Shared, Writer};
-use super::{Figures, LeftOut, Opened, Options, SignatureRecord, Space, StoreError};
-use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Ledger, Source, Suppression};
+use super::{Figures, LeftOut, Opened, Options, SignatureRecord, Space, StoreError, read};
+use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Hours, Ledger, Source, Suppression};
 use crate::judge::SignatureId;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -145,7 +145,11 @@ impl StoreHandle {
     }
     /// Every signature, worst severity first, then by count.
     pub fn signatures(&self) -> Vec<SignatureRecord> {
-        self.shared.index.signatures()
+        self.shared.index.signatures(|_| true)
+    }
+    /// Those that this keeps, in the same order; no other is copied.
+    pub fn signatures_where(&self, keeps: impl Fn(&SignatureRecord) -> bool) -> Vec<SignatureRecord> {
+        self.shared.index.signatures(keeps)
     }
     /// A signature's exemplars, in order of their hash; none where there is no such signature. Waits for the writer thread,
     /// at most five seconds: not for a live or an async thread.
@@ -154,7 +158,19 @@ impl StoreHandle {
     }
     /// Every cell that is durable, the oldest hour first. Waits likewise.
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
-        self.ask(Question::Cells)
+        let mut cells = Vec::new();
+        self.each_cell(|key, cell| cells.push((key, cell)))?;
+        Ok(cells)
+    }
+    /// Cells summed over their hours, those last seen before this moment apart: all that a gate needs of them, in far less
+    /// memory. Batches go in between what is read at a time. Waits likewise.
+    pub fn cells_by_age(&self, edge_ms: u64) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+        let mut hours = Hours::before(edge_ms);
+        self.each_cell(|key, cell| hours.add(key, cell))?;
+        Ok(hours.cells())
+    }
+    fn each_cell(&self, take: impl FnMut(CellKey, CellDelta)) -> Result<(), StoreError> {
+        read::each_cell(&self.shared.dir, |from| self.ask(|reply| Question::Cells(from, reply)), take)
     }
     /// Exchanges that rules made equal: those of one page, the first where `from` is none. Waits likewise.
     pub fn samples(&self, from: Option<&str>) -> Result<SamplePage, StoreError> {

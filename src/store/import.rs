@@ -4,6 +4,7 @@
 //! The same lines a second time change nothing; a later export of the same store is refused, since what it has beyond the
 //! earlier one cannot be told.
 
+use super::applying::commit;
 use super::disk::{Disk, OPERATIONS, Usage};
 use super::keys;
 use super::lines::{Account, End, Header, Kind, Life, Line, Origin, VERSION};
@@ -11,7 +12,6 @@ use super::making::Making;
 use super::record::{self, Meta, StoredCell, StoredCoverage, StoredPairs};
 use super::signature::{Entry, add, keep, new_record};
 use super::state::{Bounds, Change, State, marks_of};
-use super::writer::commit;
 use super::{StoreError, gap, generation, handle, offline, open, portable};
 use crate::evidence::{EvidenceBatch, Exemplar, Ownership, SignatureDelta, Source};
 use crate::judge::SignatureId;
@@ -172,10 +172,7 @@ fn take<R: BufRead>(disk: &Disk, meta: &Meta, header: &Header, lines: &mut Lines
         taking.note(Origin { tee: header.tee, applied: header.applied })?;
     }
     taking.state.totals.applied += header.applied;
-    open::guarded(disk.dir(), || {
-        taking.state.write_account(&mut taking.change, disk)?;
-        taking.write()
-    })?;
+    open::guarded(disk.dir(), || taking.write())?;
     Ok(lines.line)
 }
 
@@ -201,6 +198,7 @@ struct Taking<'a> {
 
 impl Taking<'_> {
     fn write(&mut self) -> Result<(), StoreError> {
+        self.state.finish(&mut self.change, self.disk)?;
         commit(self.disk, &self.change)?;
         self.change = Change::default();
         // what was changed is on the disk now, and need not be at hand any more
@@ -247,7 +245,7 @@ impl Taking<'_> {
             }
             Line::End(_) => {}
         }
-        if self.change.operations.len() + self.change.ahead.len() > OPERATIONS {
+        if self.change.len() + self.change.ahead.len() > OPERATIONS {
             self.write()?;
         }
         Ok(())
@@ -309,7 +307,8 @@ impl Taking<'_> {
             agreed_after_ms,
         };
         add(record, &delta);
-        Ok(self.state.write_signature(id, &mut self.change, self.disk)?)
+        self.change.signatures.insert(id);
+        Ok(())
     }
     fn exemplar(&mut self, id: SignatureId, exemplar: &Exemplar) -> Result<(), Refused> {
         let State { signatures, totals, bounds, bodies, .. } = &mut self.state;
@@ -322,6 +321,7 @@ impl Taking<'_> {
         };
         keep(id, entry, &[exemplar], bounds.exemplars, bodies, totals, &mut self.change)
             .map_err(|error| Refused::Line(error.to_string()))?;
-        Ok(self.state.write_signature(id, &mut self.change, self.disk)?)
+        self.change.signatures.insert(id);
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::pairs::Shared;
 use super::record::Session;
-use super::state::State;
+use super::state::{Change, State};
 use super::{Figures, SignatureRecord};
 use crate::evidence::{Ledger, Source, Suppression, suppress};
 use crate::judge::SignatureId;
@@ -36,6 +36,14 @@ struct Inner {
 pub(super) struct Changed {
     pub(super) signatures: Vec<SignatureId>,
     pub(super) pairs: bool,
+}
+
+impl Changed {
+    /// One more change was applied.
+    pub(super) fn add(&mut self, change: Change) {
+        self.signatures.extend(change.signatures);
+        self.pairs |= change.pairs;
+    }
 }
 
 /// What is noise by these pairs.
@@ -124,9 +132,10 @@ impl Index {
     pub(super) fn session(&self) -> Option<Session> {
         self.inner.read().session.clone()
     }
-    pub(super) fn signatures(&self) -> Vec<SignatureRecord> {
+    pub(super) fn signatures(&self, keeps: impl Fn(&SignatureRecord) -> bool) -> Vec<SignatureRecord> {
         // pointers under the lock, copies outside it
         let shared: Vec<Arc<SignatureRecord>> = self.inner.read().signatures.values().cloned().collect();
-        in_order(shared.iter().map(|record| SignatureRecord::clone(record)).collect())
+        let kept = shared.iter().filter(|record| keeps(record));
+        in_order(kept.map(|record| SignatureRecord::clone(record)).collect())
     }
 }

@@ -3,10 +3,13 @@
 //! What is written meanwhile below the place that the copy has reached is written to both; what lies above it is copied later.
 //! So at its end the copy says what the old one says, and only then is it put in use ([`super::generation`]).
 
-use super::disk::{Disk, OPERATIONS, Operations, Usage};
+use super::disk::{Disk, Operations, Usage};
 use super::keys::{Key, Table};
 use super::{StoreError, generation, open};
 use std::path::Path;
+
+/// Keys of one part of a copy: no batch waits longer than for these.
+const ITEMS: usize = 200;
 
 /// Bytes copied between two syncs, so that the last one is short.
 const SYNC_EVERY: u64 = 16 << 20;
@@ -42,7 +45,7 @@ impl Making {
             loop {
                 let mut part = Operations::new();
                 let from = std::mem::take(&mut self.reached);
-                let items = old.after(&from)?.take(OPERATIONS);
+                let items = old.after(&from)?.take(ITEMS);
                 self.reached.clone_from(&from);
                 for item in items {
                     let (key, value) = item?;

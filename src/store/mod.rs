@@ -3,8 +3,10 @@
 //! **One tree, one writer thread, absolute values.** Acknowledged means flushed by sled *and* synced to the device.
 //! A batch is applied whole or not at all, and once.
 
+mod applying;
 mod bodies;
 mod bounds;
+mod change;
 mod coverage;
 mod disk;
 mod export;

@@ -1,12 +1,12 @@
 //! What a person does to a store that no tee has open: give back its space, and have somebody's data erased.
 
+use super::applying::commit;
 use super::disk::{Disk, Usage};
 use super::making::renew;
 use super::retire::Goal;
 use super::signature::leave;
 use super::state::{Bounds, Change, State};
 use super::upkeep;
-use super::writer::commit;
 use super::{Caps, StoreError, generation, handle, open, read};
 use crate::evidence::EvidenceBatch;
 use crate::judge::SignatureId;

@@ -1,12 +1,12 @@
 //! Reading: a store at rest, and the exemplars of one signature for both readers.
 
 use super::disk::Disk;
-use super::keys::{self, Table};
+use super::keys::{self, Key, Table};
 use super::record::{self, Kept, Meta, StoredCell};
 use super::samples::SamplePage;
 use super::state::{Bounds, State};
 use super::{SignatureRecord, StoreError, gap, index, open, samples};
-use crate::evidence::{CellDelta, CellKey, CoverageDelta, Exemplar, Ledger, Suppression};
+use crate::evidence::{CellDelta, CellKey, CoverageDelta, Exemplar, Hours, Ledger, Suppression};
 use crate::judge::SignatureId;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,16 +33,46 @@ pub(super) fn exemplars(disk: &Disk, id: SignatureId, kept: &[Kept]) -> Result<V
     open::guarded(disk.dir(), || kept.iter().map(|kept| exemplar(disk, id, kept)).collect())
 }
 
-/// Every cell, the oldest hour first.
-pub(super) fn cells(disk: &Disk) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+/// Bytes of cells that are read at once: what a reader costs the writer thread between two batches.
+const AT_ONCE: usize = 4 << 20;
+
+/// Some cells as stored, and from where there may be more.
+pub(super) type SomeCells = (Vec<Vec<u8>>, Option<Key>);
+
+/// The next cells from this key on, the oldest hour first, not decoded yet: that is left to whoever asks.
+pub(super) fn some_cells(disk: &Disk, from: Key) -> Result<SomeCells, StoreError> {
     open::guarded(disk.dir(), || {
-        let mut cells = Vec::new();
-        for item in disk.table(Table::Cell, Table::Cell.prefix(), false)? {
-            let stored: StoredCell = disk.decode(&item?.1)?;
-            cells.push((stored.key, stored.cell));
+        let (mut values, mut bytes) = (Vec::new(), 0);
+        for item in disk.table(Table::Cell, from, false)? {
+            let (key, value) = item?;
+            if bytes > AT_ONCE {
+                return Ok((values, Some(key)));
+            }
+            let value = record::whole(value, |key| disk.get(&key).ok().flatten()).map_err(|e| disk.damaged(e))?;
+            bytes += value.len();
+            values.push(value);
         }
-        Ok(cells)
+        Ok((values, None))
     })
+}
+
+/// Hands over every cell, the oldest hour first, by reading some at a time. Each is as it was when it was read.
+pub(super) fn each_cell(
+    dir: &Path,
+    read: impl Fn(Key) -> Result<SomeCells, StoreError>,
+    mut take: impl FnMut(CellKey, CellDelta),
+) -> Result<(), StoreError> {
+    let mut from = Some(Table::Cell.prefix());
+    while let Some(key) = from {
+        let (values, next) = read(key)?;
+        for value in values {
+            let stored: StoredCell = record::decode(&value, |_| None)
+                .map_err(|error| StoreError::Damaged { dir: dir.to_path_buf(), message: error.to_string() })?;
+            take(stored.key, stored.cell);
+        }
+        from = next;
+    }
+    Ok(())
 }
 
 /// A store at rest, opened for queries alone: no record in it is changed. (Opening is sled's: it finishes a batch that a
@@ -87,8 +117,15 @@ impl AtRest {
     }
     /// Every signature, worst severity first, then by count.
     pub fn signatures(&self) -> Result<Vec<SignatureRecord>, StoreError> {
-        let records = self.state.signatures.values().map(|entry| SignatureRecord::clone(&entry.record));
-        Ok(index::in_order(records.collect()))
+        self.signatures_where(|_| true)
+    }
+    /// Those that this keeps, in the same order; no other is copied.
+    pub fn signatures_where(
+        &self,
+        keeps: impl Fn(&SignatureRecord) -> bool,
+    ) -> Result<Vec<SignatureRecord>, StoreError> {
+        let kept = self.state.signatures.values().filter(|entry| keeps(&entry.record));
+        Ok(index::in_order(kept.map(|entry| SignatureRecord::clone(&entry.record)).collect()))
     }
     /// A signature's exemplars, in order of their hash; none where there is no such signature. Opening does not read them, so
     /// damage among them shows here first, as an error.
@@ -98,7 +135,15 @@ impl AtRest {
     }
     /// Every cell, oldest hour first.
     pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
-        cells(&self.disk)
+        let mut cells = Vec::new();
+        each_cell(self.disk.dir(), |from| some_cells(&self.disk, from), |key, cell| cells.push((key, cell)))?;
+        Ok(cells)
+    }
+    /// Cells summed over their hours, those last seen before this moment apart: all that a gate needs of them.
+    pub fn cells_by_age(&self, edge_ms: u64) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+        let mut hours = Hours::before(edge_ms);
+        each_cell(self.disk.dir(), |from| some_cells(&self.disk, from), |key, cell| hours.add(key, cell))?;
+        Ok(hours.cells())
     }
     /// Exchanges that rules made equal: those of one page, the first where `from` is none.
     pub fn samples(&self, from: Option<&str>) -> Result<SamplePage, StoreError> {

@@ -133,7 +133,7 @@ impl State {
         self.totals.left_out.exemplars += entry.kept.len() as u64;
         entry.kept.into_iter().for_each(|kept| leave(id, kept, &mut self.bodies, change));
         change.remove(keys::signature(id), entry.blob);
-        change.signatures.push(id);
+        change.signatures.insert(id);
     }
 
     /// Cells and exemplars as they were last seen, then signatures, then pairs.

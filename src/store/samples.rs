@@ -105,10 +105,7 @@ impl Samples {
                     continue;
                 }
             }
-            let mut exemplars = match disk.get(&place)? {
-                Some(bytes) => disk.decode::<Sample>(&bytes)?.exemplars,
-                None => Vec::new(),
-            };
+            let mut exemplars = change.read::<Sample>(&place, disk)?.map_or_else(Vec::new, |stored| stored.exemplars);
             exemplars.extend(new.into_iter().cloned());
             exemplars.sort_by_key(rank);
             exemplars.dedup_by_key(|exemplar| exemplar.exchange);

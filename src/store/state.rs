@@ -2,11 +2,12 @@
 
 use super::bodies::Bodies;
 pub(super) use super::bounds::Bounds;
+pub(super) use super::change::Change;
 use super::coverage::Coverage;
 use super::disk::{Disk, Operations};
-use super::keys::{self, Key, Table};
+use super::keys::{self, Table};
 use super::pairs::Pairs;
-use super::record::{self, Blob, Meta, Session, StoredCell, StoredOwner, StoredSignature, Totals};
+use super::record::{self, Blob, CellToStore, Meta, Session, StoredCell, StoredOwner, StoredSignature, Totals};
 use super::samples::Samples;
 use super::signature::{Entry, add, keep, new_record, signature_record, stored_signature};
 use super::{StoreError, gap};
@@ -14,24 +15,13 @@ use crate::evidence::{
     CellDelta, CellKey, Counts, EvidenceBatch, Exemplar, Gap, Mark, MarkCounts, Ownership, SignatureDelta, Source,
 };
 use crate::judge::SignatureId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Cells held unpacked; those of the current hour are asked for again and again.
 const CELLS_AT_HAND: usize = 64;
 /// Lives of tees remembered.
 const SESSIONS: usize = 64;
-
-/// What has to be written for a batch: what others refer to, then everything else at once.
-#[derive(Default)]
-pub(super) struct Change {
-    pub(super) ahead: Operations,
-    pub(super) operations: Operations,
-    /// Signatures that it touches.
-    pub(super) signatures: Vec<SignatureId>,
-    /// It touches the table of pairs.
-    pub(super) pairs: bool,
-}
 
 /// Everything that the writer knows.
 pub(super) struct State {
@@ -50,28 +40,6 @@ pub(super) struct State {
     pub(super) coverage: Coverage,
     pub(super) samples: Samples,
     pub(super) cells: HashMap<CellKey, (CellDelta, Option<Blob>)>,
-}
-
-impl Change {
-    fn set(&mut self, key: Key, value: Vec<u8>) {
-        self.operations.insert(key, Some(value));
-    }
-    pub(super) fn remove(&mut self, key: Key, blob: Option<Blob>) {
-        self.operations.insert(key, None);
-        self.remove_chunks(blob);
-    }
-    fn remove_chunks(&mut self, blob: Option<Blob>) {
-        self.operations.extend(blob.into_iter().flat_map(Blob::keys).map(|key| (key, None)));
-    }
-    /// Sets a value of any size; the chunks of the one before go.
-    pub(super) fn set_packed(&mut self, key: Key, packed: record::Packed, before: Option<Blob>, totals: &mut Totals) {
-        self.remove_chunks(before);
-        if let Some(blob) = packed.blob {
-            totals.next_blob += 1;
-            self.ahead.extend(blob.keys().zip(packed.chunks.into_iter().map(Some)));
-        }
-        self.set(key, packed.root);
-    }
 }
 
 pub(super) fn marks_of(words: &BTreeMap<String, i64>) -> MarkCounts {
@@ -229,12 +197,18 @@ impl State {
         *session = Session { accounted: before.received_so_far, ..before.clone() };
     }
 
-    /// Adds a batch. `None` when it was applied before.
-    pub(super) fn apply(&mut self, batch: &EvidenceBatch, disk: &Disk) -> Result<Option<Change>, StoreError> {
+    /// Adds a batch to a change that may hold others already, to be finished before it is written. False when the batch was
+    /// applied before.
+    pub(super) fn apply(
+        &mut self,
+        batch: &EvidenceBatch,
+        change: &mut Change,
+        disk: &Disk,
+    ) -> Result<bool, StoreError> {
         let session = self.sessions.entry(batch.source).or_default();
         if batch.sequence <= session.sequence {
             tracing::debug!(sequence = batch.sequence, "a batch came twice");
-            return Ok(None);
+            return Ok(false);
         }
         if batch.sequence != session.sequence + 1 {
             tracing::warn!(expected = session.sequence + 1, got = batch.sequence, "a batch is missing");
@@ -246,42 +220,58 @@ impl State {
         let arrivals = self.arrivals.entry(batch.source).or_default();
         session.lease = arrivals.lease(batch.closed_at_ms, session.received_so_far);
 
-        let mut change = Change::default();
         self.counts.add(&batch.counts);
         for (key, delta) in &batch.cells {
             self.marks.add(&delta.marks);
             self.totals.compared.leaves += delta.leaves;
             self.totals.compared.hidden += delta.rules.values().map(|(_, hidden)| hidden).sum::<u64>();
-            self.add_cell(key, delta, &mut change, disk)?;
-        }
-        if self.cells.len() > CELLS_AT_HAND {
-            self.cells.retain(|key, _| batch.cells.contains_key(key));
+            self.add_cell(key, delta, change, disk)?;
         }
         let mut exemplars: BTreeMap<SignatureId, Vec<&Exemplar>> = BTreeMap::new();
         batch.exemplars.iter().for_each(|(id, exemplar)| exemplars.entry(*id).or_default().push(exemplar));
-        let ids = batch.signatures.keys().chain(exemplars.keys()).copied().collect::<std::collections::BTreeSet<_>>();
+        let ids = batch.signatures.keys().chain(exemplars.keys()).copied().collect::<BTreeSet<_>>();
         for id in ids {
             let new = exemplars.remove(&id).unwrap_or_default();
-            self.add_signature(id, batch.signatures.get(&id), &new, &mut change, disk)?;
+            self.add_signature(id, batch.signatures.get(&id), &new, change, disk)?;
         }
         for (key, delta) in &batch.pairs {
-            self.pairs.add(key, delta, self.bounds, &mut self.totals, &mut change, disk)?;
+            self.pairs.add(key, delta, self.bounds, &mut self.totals, change, disk)?;
         }
         for (route, delta) in &batch.coverage {
-            self.coverage.add(route, delta, &mut self.totals, &mut change, disk)?;
+            self.coverage.add(route, delta, &mut self.totals, change, disk)?;
         }
         self.totals.left_out.samples += batch.unsampled;
-        self.samples.add(&batch.samples, self.bounds.exemplars, &mut self.totals, &mut change, disk)?;
+        self.samples.add(&batch.samples, self.bounds.exemplars, &mut self.totals, change, disk)?;
         self.ownership.merge(&batch.ownership);
         for route in batch.ownership.0.keys() {
-            self.write_owner(route, &mut change, disk)?;
+            self.write_owner(route, change, disk)?;
         }
         // Pairs and marks come after the exchanges that they are of: alone they account for no request.
         let told_later = batch.counts.is_zero() && !(batch.pairs.is_empty() && batch.cells.is_empty());
         self.totals.applied += u64::from(!told_later);
-        self.write_session(batch.source, &mut change, disk)?;
-        self.write_account(&mut change, disk)?;
-        Ok(Some(change))
+        self.write_session(batch.source, change, disk)?;
+        Ok(true)
+    }
+    /// Sets what the batches of a change have added to: each of it once.
+    pub(super) fn finish(&mut self, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        for key in std::mem::take(&mut change.cells) {
+            self.write_cell(&key, change, disk)?;
+        }
+        for id in change.signatures.clone() {
+            self.write_signature(id, change, disk)?;
+        }
+        self.write_account(change, disk)
+    }
+
+    /// True where cells may have to leave for those of this batch: then what came before has to be on the disk.
+    pub(super) fn needs_room(&self, batch: &EvidenceBatch) -> bool {
+        self.totals.cells.saturating_add(batch.cells.len() as u64) > self.bounds.cells
+    }
+    /// A change is applied: what it set can be read again, so cells that the last batch did not ask for need not be at hand.
+    pub(super) fn applied(&mut self, last: &EvidenceBatch) {
+        if self.cells.len() > CELLS_AT_HAND {
+            self.cells.retain(|key, _| last.cells.contains_key(key));
+        }
     }
 
     pub(super) fn add_cell(
@@ -291,9 +281,8 @@ impl State {
         change: &mut Change,
         disk: &Disk,
     ) -> Result<(), StoreError> {
-        let place = keys::cell(key);
         if !self.cells.contains_key(key) {
-            let stored = disk.get(&place)?;
+            let stored = disk.get(&keys::cell(key))?;
             if stored.is_none() && delta.is_of_marks_alone() {
                 // A mark of what had to make room.
                 return Ok(());
@@ -307,14 +296,19 @@ impl State {
             }
             self.cells.insert(key.clone(), at_hand);
         }
-        let Some((cell, blob)) = self.cells.get_mut(key) else { return Ok(()) };
+        let Some((cell, _)) = self.cells.get_mut(key) else { return Ok(()) };
         cell.merge(delta);
-        let stored = StoredCell { key: key.clone(), cell: cell.clone() };
-        let packed = record::pack(&stored, self.totals.next_blob).map_err(|e| disk.damaged(e))?;
-        let before = std::mem::replace(blob, packed.blob);
-        change.set_packed(place, packed, before, &mut self.totals);
+        change.cells.insert(key.clone());
         Ok(())
     }
+    fn write_cell(&mut self, key: &CellKey, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
+        let Some((cell, blob)) = self.cells.get_mut(key) else { return Ok(()) };
+        let packed = record::pack(&CellToStore { key, cell }, self.totals.next_blob).map_err(|e| disk.damaged(e))?;
+        let before = std::mem::replace(blob, packed.blob);
+        change.set_packed(keys::cell(key), packed, before, &mut self.totals);
+        Ok(())
+    }
+    /// The oldest leaves where there are too many, but for those that this change touches.
     fn make_room_for_a_cell(&mut self, change: &mut Change, disk: &Disk) -> Result<(), StoreError> {
         self.totals.cells += 1;
         if self.totals.cells <= self.bounds.cells {
@@ -322,10 +316,10 @@ impl State {
         }
         for item in disk.table(Table::Cell, Table::Cell.prefix(), false)? {
             let (key, value) = item?;
-            if change.operations.contains_key(&key) {
+            let stored: StoredCell = disk.decode(&value)?;
+            if change.operations.contains_key(&key) || change.cells.contains(&stored.key) {
                 continue;
             }
-            let stored: StoredCell = disk.decode(&value)?;
             self.cells.remove(&stored.key);
             change.remove(key, record::blob_of(&value));
             self.totals.cells -= 1;
@@ -360,7 +354,8 @@ impl State {
         }
         keep(id, entry, new, self.bounds.exemplars, &mut self.bodies, &mut self.totals, change)
             .map_err(|e| disk.damaged(e))?;
-        self.write_signature(id, change, disk)
+        change.signatures.insert(id);
+        Ok(())
     }
     pub(super) fn write_signature(
         &mut self,
@@ -368,12 +363,12 @@ impl State {
         change: &mut Change,
         disk: &Disk,
     ) -> Result<(), StoreError> {
+        change.signatures.insert(id);
         let Some(entry) = self.signatures.get_mut(&id) else { return Ok(()) };
         Arc::make_mut(&mut entry.record).exemplars = entry.kept.len();
         let packed = record::pack(&stored_signature(entry), self.totals.next_blob).map_err(|e| disk.damaged(e))?;
         let before = std::mem::replace(&mut entry.blob, packed.blob);
         change.set_packed(keys::signature(id), packed, before, &mut self.totals);
-        change.signatures.push(id);
         Ok(())
     }
 

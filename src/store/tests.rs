@@ -4,7 +4,7 @@ use super::disk::{Disk, OPERATIONS, Operations};
 use super::handle::StoreHandle;
 use super::keys::{self, Table};
 use super::record::{self, MAX_VALUE, Meta};
-use super::state::{Bounds, State};
+use super::state::{Bounds, Change, State};
 use super::{AtRest, Options, SignatureRecord, StoreError, open};
 use crate::compare::{Kind, Place, Severity};
 use crate::evidence::{
@@ -20,7 +20,7 @@ use tempfile::tempdir;
 
 const CACHE: u64 = 1 << 20;
 const LONG: Duration = Duration::from_secs(60);
-const WIDE: Bounds = Bounds { exemplars: 3, signatures: 1_000, cells: 1_000, pairs: 100, places: 1_000 };
+const WIDE: Bounds = Bounds { exemplars: 3, signatures: 10_000, cells: 1_000, pairs: 100, places: 1_000 };
 
 fn cell_key(hour: u32) -> CellKey {
     CellKey {
@@ -159,12 +159,20 @@ fn new_store(dir: &Path) -> (Disk, State) {
     (found.disk, state)
 }
 
+/// Applies batches as the writer does.
+fn apply(batches: &[EvidenceBatch], state: &mut State, disk: &Disk) {
+    let write = |disk: &Disk, change: &Change| super::applying::commit(disk, change).map(|()| true);
+    super::applying::apply(batches, state, disk, write).unwrap();
+}
+
 #[test]
 fn a_large_change_cut_short_is_there_whole_or_not_at_all() {
     let dir = tempdir().unwrap();
     let (disk, mut counters) = new_store(dir.path());
     let source = Source { tee: counters.meta.tee, incarnation: 1 };
-    let change = counters.apply(&batch(source, 1, 0..500, 0..5), &disk).unwrap().unwrap();
+    let mut change = Change::default();
+    assert!(counters.apply(&batch(source, 1, 0..2_500, 0..5), &mut change, &disk).unwrap());
+    counters.finish(&mut change, &disk).unwrap();
     assert!(change.operations.len() > OPERATIONS * 2);
 
     // a journal without its mark: the crash came before it was whole
@@ -183,7 +191,7 @@ fn a_large_change_cut_short_is_there_whole_or_not_at_all() {
     drop(disk);
     let disk = open::disk(dir.path(), CACHE).unwrap();
     let after = state(&disk);
-    assert_eq!((after.signatures.len(), after.totals.applied, after.counts.mismatched), (500, 1, 500));
+    assert_eq!((after.signatures.len(), after.totals.applied, after.counts.mismatched), (2_500, 1, 2_500));
     assert_eq!(disk.table(Table::Journal, Table::Journal.prefix(), false).unwrap().count(), 0);
 }
 
@@ -208,8 +216,7 @@ fn a_mark_finds_what_it_is_of_or_changes_the_account_alone() {
         marked
     };
     let apply = |counters: &mut State, batch: &EvidenceBatch| {
-        let change = counters.apply(batch, &disk).unwrap();
-        change.into_iter().for_each(|change| disk.in_parts(&change.operations).unwrap());
+        apply(std::slice::from_ref(batch), counters, &disk);
     };
     let mut first = batch(source, 1, 0..1, 0..1);
     first.signatures.values_mut().for_each(|delta| delta.marks.count(Mark::Unconfirmed));
@@ -247,6 +254,38 @@ fn chunks_of_a_change_that_never_came_are_removed() {
     assert!(store.close(LONG));
     let disk = open::disk(dir.path(), CACHE).unwrap();
     assert_eq!(disk.table(Table::Chunk, Table::Chunk.prefix(), false).unwrap().count(), 0);
+}
+
+/// Applies twenty batches, so many at a time; what is left.
+fn applied(bounds: Bounds, together: usize) -> AtRest {
+    let dir = tempdir().unwrap();
+    let (disk, _) = new_store(dir.path());
+    let meta = open::meta(&disk).unwrap().unwrap();
+    let mut counters = State::load(&disk, &meta, bounds).unwrap();
+    let source = Source { tee: meta.tee, incarnation: 1 };
+    let hours = |sequence: u64| (sequence * 3 % 7) as u32..(sequence * 3 % 7) as u32 + 3;
+    let batches: Vec<_> = (1..=20).map(|n| batch(source, n, n..n + 3, hours(n))).collect();
+    for batches in batches.chunks(together) {
+        apply(batches, &mut counters, &disk);
+        // they come twice
+        apply(batches, &mut counters, &disk);
+    }
+    disk.sync().unwrap();
+    drop(disk);
+    let rest = AtRest::open(dir.path()).unwrap();
+    rest.verify().unwrap();
+    rest
+}
+
+#[test]
+fn batches_that_wait_together_are_as_good_as_one_after_the_other() {
+    for bounds in [WIDE, Bounds { cells: 4, ..WIDE }] {
+        let all = |rest: &AtRest| (rest.cells().unwrap(), rest.signatures().unwrap(), rest.ledger().unwrap().counts);
+        let (single, many) = (applied(bounds, 1), applied(bounds, 8));
+        assert!(all(&single) == all(&many), "{bounds:?}");
+        assert_eq!(single.ledger().unwrap().durable_seq, many.ledger().unwrap().durable_seq);
+        assert_eq!((single.left_out(), single.cells().unwrap().len() as u64), (many.left_out(), bounds.cells.min(9)));
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! The cap on bytes holds for all files together, also while an old and a new generation lie side by side. So what lives may
 //! take [`LIVE`] of it, and a new generation is made when the files take [`FULL`] of it, or much more than what lives.
 
+use super::applying::commit;
 use super::disk::{Disk, Usage};
 use super::index::Changed;
 use super::making::Making;
 use super::retire::Goal;
 use super::state::{Change, State};
-use super::writer::commit;
 use super::{Caps, StoreError, generation, open};
 use std::time::{Duration, Instant};
 

@@ -3,14 +3,16 @@
 //! sled's concurrency lock is global to the process and its writers wait for its flushes, so nobody else may call it while
 //! a tee runs: a reader of exemplars sends a message and waits for the reply, for a bounded time.
 
+use super::applying::apply;
 use super::disk::Disk;
 use super::index::{Changed, Index};
+use super::keys::Key;
 use super::record::Session;
 use super::samples::{self, SamplePage};
-use super::state::{Bounds, Change, State};
+use super::state::{Bounds, State};
 use super::upkeep::{self, Upkeep};
 use super::{Opened, Options, Space, StoreError, open, read};
-use crate::evidence::{CellDelta, CellKey, CoverageDelta, EvidenceBatch, Exemplar, Source};
+use crate::evidence::{CoverageDelta, EvidenceBatch, Exemplar, Source};
 use crate::judge::SignatureId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, VecDeque};
@@ -30,8 +32,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 pub(super) enum Question {
     /// A signature's exemplars.
     Exemplars(SignatureId, Reply<Vec<Exemplar>>),
-    /// All cells.
-    Cells(Reply<Vec<(CellKey, CellDelta)>>),
+    /// Some cells from this key on.
+    Cells(Key, Reply<read::SomeCells>),
     /// Exchanges that rules made equal.
     Samples(Option<String>, Reply<SamplePage>),
     /// What was seen of each route.
@@ -277,8 +279,8 @@ impl Writer {
                 });
                 let _ = reply.try_send(exemplars);
             }
-            Question::Cells(reply) => {
-                let _ = reply.try_send(ready.and_then(|(disk, _)| read::cells(disk)));
+            Question::Cells(from, reply) => {
+                let _ = reply.try_send(ready.and_then(|(disk, _)| read::some_cells(disk, from)));
             }
             Question::Samples(from, reply) => {
                 let _ = reply.try_send(ready.and_then(|(disk, _)| samples::page(disk, from.as_deref())));
@@ -302,21 +304,14 @@ impl Writer {
         // What was closed before the store was open does not know whose it is.
         self.pending.iter_mut().filter(|batch| batch.source.tee == 0).for_each(|batch| batch.source = source);
         let pending = &self.pending;
+        let upkeep = &mut self.upkeep;
         let (changed, batches) = open::guarded(&dir, || {
-            let (mut changed, mut batches) = (Changed::default(), 0);
-            for batch in pending {
-                if let Some(change) = state.apply(batch, disk)? {
-                    upkeep::apply(disk, &mut self.upkeep, &change)?;
-                    changed.signatures.extend(change.signatures);
-                    changed.pairs |= change.pairs;
-                }
-                batches += 1;
-                if self.upkeep.is_pressed(disk) {
-                    break;
-                }
-            }
+            let told = apply(pending, state, disk, |disk, change| {
+                upkeep::apply(disk, upkeep, change)?;
+                Ok(!upkeep.is_pressed(disk))
+            })?;
             disk.sync()?;
-            Ok((changed, batches))
+            Ok(told)
         })?;
         self.shared.index.publish(state, source, &changed);
         self.tell_space();
@@ -403,10 +398,4 @@ impl Writer {
         self.shared.index.publish(state, source, &Changed::default());
         Ok(())
     }
-}
-
-/// What is referred to goes first, then everything else at once.
-pub(super) fn commit(disk: &Disk, change: &Change) -> Result<(), StoreError> {
-    disk.in_parts(&change.ahead)?;
-    disk.commit(&change.operations)
 }

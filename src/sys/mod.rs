@@ -1,5 +1,8 @@
 //! The few system calls that the standard library has no word for. The only room where `unsafe` may stand.
 
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "what sled calls must be a function of the C kind, under the name that sled calls")]
+mod ranges;
 mod service;
 
 pub use service::Service;

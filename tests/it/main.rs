@@ -27,6 +27,8 @@ mod store_durable;
 mod store_formats;
 // a full disk: told, retried, nothing counted lost
 mod store_full;
+// a kill or a loss of power at every moment: nothing acknowledged is lost
+mod store_prefix;
 // batches and what must always hold of a store
 mod store_support;
 // the example system: Django, gRPC, the new API, every planted fault

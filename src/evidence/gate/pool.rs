@@ -37,7 +37,7 @@ pub struct Pool {
 }
 
 /// When a cell's last exchange was; a cell of an older format knows its hour.
-fn last_ms(key: &CellKey, cell: &CellDelta) -> u64 {
+pub(in crate::evidence) fn last_ms(key: &CellKey, cell: &CellDelta) -> u64 {
     if cell.last_ms > 0 { cell.last_ms } else { (u64::from(key.hour) + 1) * HOUR_MS - 1 }
 }
 

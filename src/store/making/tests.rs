@@ -3,7 +3,7 @@
 use super::*;
 use crate::evidence::{EvidenceBatch, Source};
 use crate::judge::SignatureId;
-use crate::store::state::{Bounds, State};
+use crate::store::state::{Bounds, Change, State};
 use crate::store::{AtRest, open};
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,9 @@ fn apply(disk: &Disk, state: &mut State, sequence: u64, making: Option<&Making>)
         let id = SignatureId((sequence * 20 + n) % 300);
         crate::store::tests::mismatch(&mut batch, id, sequence * 100 + n, 3_000);
     }
-    let change = state.apply(&batch, disk).unwrap().unwrap();
+    let mut change = Change::default();
+    assert!(state.apply(&batch, &mut change, disk).unwrap());
+    state.finish(&mut change, disk).unwrap();
     disk.in_parts(&change.ahead).unwrap();
     disk.commit(&change.operations).unwrap();
     if let Some(making) = making {
