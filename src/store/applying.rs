@@ -7,7 +7,10 @@ use super::state::{Change, State};
 use crate::evidence::EvidenceBatch;
 
 /// Batches that wait at once become one change until it has so many operations: some room is left for one batch more.
-const TOGETHER: usize = OPERATIONS / 2;
+const TOGETHER: usize = OPERATIONS / 5;
+
+/// Bytes of one change, about: between two of them the store is kept within its caps.
+const BYTES: usize = 256 << 10;
 
 /// Applies batches, as few changes as may be: what several batches set is written once. `write` writes a change, and says whether
 /// to go on. Gives what has changed, and how many batches that were.
@@ -21,7 +24,7 @@ pub(super) fn apply(
     for (index, batch) in batches.iter().enumerate() {
         state.apply(batch, &mut change, disk)?;
         let next = batches.get(index + 1);
-        let due = next.is_none_or(|next| state.needs_room(next)) || change.len() >= TOGETHER;
+        let due = next.is_none_or(|next| state.needs_room(next)) || change.len() >= TOGETHER || change.bytes() >= BYTES;
         // batches that came twice change nothing
         if due && change.len() > 0 {
             state.finish(&mut change, disk)?;

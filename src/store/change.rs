@@ -27,6 +27,11 @@ impl Change {
     pub(super) fn len(&self) -> usize {
         self.operations.len() + self.signatures.len() + self.cells.len()
     }
+    /// Bytes that it will write, about.
+    pub(super) fn bytes(&self) -> usize {
+        let values = self.ahead.values().chain(self.operations.values());
+        values.map(|value| value.as_ref().map_or(0, Vec::len)).sum()
+    }
     /// A record as it will be: as this change sets it, or else as it is on the disk.
     pub(super) fn read<T: DeserializeOwned>(&self, key: &Key, disk: &Disk) -> Result<Option<T>, StoreError> {
         let Some(set) = self.operations.get(key) else { return disk.record(key) };

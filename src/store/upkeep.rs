@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Of the cap on bytes, in percent: what may live, and to how much it is brought down when it is more.
 const LIVE: (u64, u64) = (15, 12);
 /// Of the cap on keys, likewise.
-const KEYS: (u64, u64) = (95, 90);
+const KEYS: (u64, u64) = (90, 85);
 /// Of the bound of signatures, likewise.
 const SIGNATURES: (u64, u64) = (98, 90);
 /// Of the cap on bytes, in percent: a new generation is made.
