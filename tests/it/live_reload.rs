@@ -260,7 +260,7 @@ fn fifty_reloads_under_load_cost_nobody_anything() {
     let asked = under_load(tee.live, b"same", || {
         for n in 1..=50 {
             reload(n);
-            if n == 10 || n == 50 {
+            if (6..=10).contains(&n) || (46..=50).contains(&n) {
                 weights.push(tee.weighs());
             }
         }
@@ -272,9 +272,12 @@ fn fifty_reloads_under_load_cost_nobody_anything() {
     let copied: usize = candidates.iter().map(Origin::count).sum();
     let sent = number(&ledger, "judgements.match") + number(&ledger, "judgements.mismatch");
     assert!(copied as u64 >= sent && sent + 50 > number(&ledger, "mirrored"), "{copied} {ledger}");
-    let (before, after) = (weights[0], weights[1]);
+    // What is under way weighs too, and is not always as much: the least of five looks each.
+    let least = |weights: &[(u64, usize)]| weights.iter().copied().min().expect("five of them");
+    let (before, after) = (least(&weights[..5]), least(&weights[5..]));
     assert!(after.0 < before.0 + 8 * 1_024, "{} KiB, then {} KiB", before.0, after.0);
-    until("descriptors are given back", || (tee.weighs().1 <= before.1 + 4).then_some(()));
+    let descriptors = weights.iter().take(5).map(|(_, open)| *open).min().expect("five of them");
+    until("descriptors are given back", || (tee.weighs().1 <= descriptors + 4).then_some(()));
     assert_eq!(tee.metric("paritee_config_reloads_total{outcome=\"applied\"}"), 50);
 }
 
