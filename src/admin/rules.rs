@@ -22,7 +22,7 @@ pub(super) async fn rules(State(shared): Tee, Parameters(wanted): Parameters<Wan
     }
     shared.control.settle(SETTLE).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let cells = match shared.control.store().cells() {
+    let cells = match shared.control.store().cells_of_rules() {
         Ok(cells) => cells,
         Err(wrong) => return error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     };

@@ -160,9 +160,8 @@ impl Source {
     /// What each rule did. The config is that of the gate.
     pub(crate) fn rules(&self, config: Option<&Config>, asked: &rules::Asked) -> Result<RulesView, Failure> {
         match self {
-            Source::AtRest(store) => {
-                rules::list(config, &store.cells()?, asked, now_ms()).map_err(|error| Failure::usage(error.to_string()))
-            }
+            Source::AtRest(store) => rules::list(config, &store.cells_of_rules()?, asked, now_ms())
+                .map_err(|error| Failure::usage(error.to_string())),
             Source::Running(client) => {
                 let route = asked.route.as_ref().map(|route| format!("?route={}", client::percent(route)));
                 read(client.get(&format!("/api/rules{}", route.unwrap_or_default())))

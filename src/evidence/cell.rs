@@ -146,6 +146,12 @@ impl CellDelta {
             }
         }
     }
+    /// What it says of rules, and nothing of requests and times, which take the most memory.
+    #[must_use]
+    pub fn of_rules(self) -> CellDelta {
+        let CellDelta { verdicts, leaves, rules, last_ms, .. } = self;
+        CellDelta { verdicts, leaves, rules, last_ms, ..CellDelta::default() }
+    }
     /// True where it holds no exchange, but for marks of earlier ones.
     pub fn is_of_marks_alone(&self) -> bool {
         self.verdicts.is_empty() && self.statuses.is_empty() && self.leaves == 0

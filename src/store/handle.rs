@@ -169,6 +169,12 @@ impl StoreHandle {
         self.each_cell(|key, cell| hours.add(key, cell))?;
         Ok(hours.cells())
     }
+    /// Every cell as far as it tells of rules. Waits likewise.
+    pub fn cells_of_rules(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+        let mut cells = Vec::new();
+        self.each_cell(|key, cell| cells.push((key, cell.of_rules())))?;
+        Ok(cells)
+    }
     fn each_cell(&self, take: impl FnMut(CellKey, CellDelta)) -> Result<(), StoreError> {
         read::each_cell(&self.shared.dir, |from| self.ask(|reply| Question::Cells(from, reply)), take)
     }

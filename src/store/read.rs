@@ -145,6 +145,16 @@ impl AtRest {
         each_cell(self.disk.dir(), |from| some_cells(&self.disk, from), |key, cell| hours.add(key, cell))?;
         Ok(hours.cells())
     }
+    /// Every cell as far as it tells of rules.
+    pub fn cells_of_rules(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
+        let mut cells = Vec::new();
+        each_cell(
+            self.disk.dir(),
+            |from| some_cells(&self.disk, from),
+            |key, cell| cells.push((key, cell.of_rules())),
+        )?;
+        Ok(cells)
+    }
     /// Exchanges that rules made equal: those of one page, the first where `from` is none.
     pub fn samples(&self, from: Option<&str>) -> Result<SamplePage, StoreError> {
         samples::page(&self.disk, from)

@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Of each route so many exchanges are looked at when it is new.
 const AT_FIRST: u32 = 256;
 /// And one of so many after that: answers that are equal byte for byte are not read otherwise.
-const ONE_IN: u64 = 256;
+const ONE_IN: u64 = 1_024;
 /// Routes of which it is known that they are no longer new.
 const ROUTES: usize = 4_096;
 
