@@ -6,11 +6,19 @@ use super::index::Changed;
 use super::state::{Change, State};
 use crate::evidence::EvidenceBatch;
 
-/// Batches that wait at once become one change until it has so many operations: some room is left for one batch more.
-const TOGETHER: usize = OPERATIONS / 5;
+/// How much one change may hold: between two of them the store is kept within its caps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Together {
+    /// Operations; some room is left for one batch more.
+    pub(super) operations: usize,
+    /// Bytes, about.
+    pub(super) bytes: usize,
+}
 
-/// Bytes of one change, about: between two of them the store is kept within its caps.
-const BYTES: usize = 256 << 10;
+impl Together {
+    /// Of a store that is far from any cap.
+    pub(super) const MOST: Together = Together { operations: OPERATIONS / 2, bytes: 8 << 20 };
+}
 
 /// Applies batches, as few changes as may be: what several batches set is written once. `write` writes a change, and says whether
 /// to go on. Gives what has changed, and how many batches that were.
@@ -18,13 +26,15 @@ pub(super) fn apply(
     batches: &[EvidenceBatch],
     state: &mut State,
     disk: &Disk,
+    together: Together,
     mut write: impl FnMut(&Disk, &Change) -> Result<bool, StoreError>,
 ) -> Result<(Changed, usize), StoreError> {
     let (mut changed, mut change) = (Changed::default(), Change::default());
     for (index, batch) in batches.iter().enumerate() {
         state.apply(batch, &mut change, disk)?;
         let next = batches.get(index + 1);
-        let due = next.is_none_or(|next| state.needs_room(next)) || change.len() >= TOGETHER || change.bytes() >= BYTES;
+        let full = change.len() >= together.operations || change.bytes() >= together.bytes;
+        let due = full || next.is_none_or(|next| state.needs_room(next));
         // batches that came twice change nothing
         if due && change.len() > 0 {
             state.finish(&mut change, disk)?;

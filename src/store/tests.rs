@@ -162,7 +162,7 @@ fn new_store(dir: &Path) -> (Disk, State) {
 /// Applies batches as the writer does.
 fn apply(batches: &[EvidenceBatch], state: &mut State, disk: &Disk) {
     let write = |disk: &Disk, change: &Change| super::applying::commit(disk, change).map(|()| true);
-    super::applying::apply(batches, state, disk, write).unwrap();
+    super::applying::apply(batches, state, disk, super::applying::Together::MOST, write).unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! The cap on bytes holds for all files together, also while an old and a new generation lie side by side. So what lives may
 //! take [`LIVE`] of it, and a new generation is made when the files take [`FULL`] of it, or much more than what lives.
 
+use super::applying::Together;
 use super::applying::commit;
 use super::disk::{Disk, Usage};
 use super::index::Changed;
@@ -29,6 +30,8 @@ const SLACK: (u64, u64) = (220, 16 << 20);
 const OVERHEAD: u64 = 160;
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(60);
+/// From the end of one copy to the begin of the next at least, while there is room.
+const APART: Duration = Duration::from_secs(5);
 /// After a copy that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(600);
 /// How long it takes things away between two batches, unless there is far too much.
@@ -121,7 +124,17 @@ impl Upkeep {
     pub(super) fn is_pressed(&self, disk: &Disk) -> bool {
         let written = disk.written().saturating_sub(self.looked_at.max(self.copied_at));
         let over = disk.usage().is_some_and(|usage| self.is_over(usage));
-        over || written > (self.caps.max_bytes / 64).clamp(1 << 18, 16 << 20)
+        over || written > self.part()
+    }
+    /// Bytes between two looks, where much is written.
+    fn part(&self) -> u64 {
+        (self.caps.max_bytes / 64).clamp(1 << 18, 16 << 20)
+    }
+    /// How much of what waits may be written at once: a small part of what the caps leave.
+    pub(super) fn together(&self) -> Together {
+        let Together { operations, bytes } = Together::MOST;
+        let keys = usize::try_from(self.caps.max_keys / 20).unwrap_or(operations);
+        Together { operations: keys.clamp(100, operations), bytes: bytes.min(self.part() as usize / 2) }
     }
     fn is_due(&self, disk: &Disk, bound: usize, signatures: usize) -> bool {
         self.is_pressed(disk) || signatures >= bound || Instant::now() >= self.next_look
@@ -198,7 +211,7 @@ impl Upkeep {
         let Some(usage) = disk.usage() else { return true };
         let fresh = self.fresh.map_or(0, |(size, _)| size + size / 2);
         let slack = percent(usage.bytes, SLACK.0) + SLACK.1;
-        let lately = self.made_at.is_some_and(|at| at.elapsed() < EVERY);
+        let lately = self.made_at.is_some_and(|at| at.elapsed() < APART);
         self.size > percent(self.caps.max_bytes, FULL) || (!lately && self.size > slack.max(fresh))
     }
     fn begin(&mut self, disk: &Disk) {

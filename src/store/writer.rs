@@ -306,7 +306,7 @@ impl Writer {
         let pending = &self.pending;
         let upkeep = &mut self.upkeep;
         let (changed, batches) = open::guarded(&dir, || {
-            let told = apply(pending, state, disk, |disk, change| {
+            let told = apply(pending, state, disk, upkeep.together(), |disk, change| {
                 upkeep::apply(disk, upkeep, change)?;
                 Ok(!upkeep.is_pressed(disk))
             })?;
