@@ -12,12 +12,12 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 pub(super) type Tee = State<Arc<Shared>>;
 
 /// How long a report waits for what is on its way to the store.
-const SETTLE: Duration = Duration::from_secs(1);
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 pub(super) fn json<T: Serialize>(status: StatusCode, view: &T) -> Response {
     match serde_json::to_vec(view) {
@@ -76,7 +76,7 @@ pub(super) async fn report(State(shared): Tee, Parameters(asked): Parameters<Ask
     }
     // What was judged before this call is in the report; a store that does not take writes shows in the health facts.
     shared.control.settle(SETTLE).await;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now_ms = crate::sys::now_ms();
     let records = shared.control.store().signatures_where(|record| query.keeps(record, now_ms));
     let figures = shared.control.store().figures();
     json(StatusCode::OK, &build::report(&records, &shared.control.ledger(), &figures, &query, now_ms))

@@ -83,7 +83,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/api/ledger", get(api::ledger))
         .route("/api/report", get(api::report))
-        .route("/api/gate", get(gate::gate))
+        .route("/api/gate", get(gate::answer))
         .route("/api/coverage", get(seen::of_routes))
         .route("/api/roles", get(seen::of_roles))
         .route("/api/rules", get(rules::rules))

@@ -1,15 +1,11 @@
 //! `/api/rules`: what each rule did; and what is kept, for whoever judges it again under other rules.
 
-use super::api::{Tee, error, json, not_open};
+use super::api::{SETTLE, Tee, error, json, not_open};
 use crate::report::build;
 use crate::report::rules::{self, Asked, KeptView, SamplesView};
 use axum::extract::{Path, Query as Parameters, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// How long it waits for what is on its way to the store.
-const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(serde::Deserialize)]
 pub(super) struct Wanted {
@@ -21,7 +17,7 @@ pub(super) async fn rules(State(shared): Tee, Parameters(wanted): Parameters<Wan
         return wait;
     }
     shared.control.settle(SETTLE).await;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now_ms = crate::sys::now_ms();
     let cells = match shared.control.store().cells_of_rules() {
         Ok(cells) => cells,
         Err(wrong) => return error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),

@@ -1,9 +1,9 @@
 //! `/api/coverage` and `/api/roles`: what was seen, and what that says of the monolith's roles.
 
-use super::api::{Tee, error, json, not_open};
-use super::gate::{SETTLE, now_ms};
+use super::api::{SETTLE, Tee, error, json, not_open};
+use super::gate::ask;
 use crate::report::coverage::{Seen, coverage};
-use crate::report::gate::{Asked, Evidence, gate, oldest_ms};
+use crate::report::gate::Asked;
 use crate::report::roles::roles;
 use axum::extract::{Query as Parameters, State};
 use axum::http::StatusCode;
@@ -35,16 +35,13 @@ pub(super) async fn of_roles(State(shared): Tee) -> Response {
         return wait;
     }
     shared.control.settle(SETTLE).await;
-    let (store, config) = (shared.control.store(), shared.control.config());
-    let edge_ms = oldest_ms(Some(&config), &Asked::default(), now_ms());
-    let (cells, seen) = match store.cells_by_age(edge_ms).and_then(|cells| Ok((cells, store.coverage()?))) {
-        Ok(read) => read,
-        Err(wrong) => return error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
+    let config = shared.control.config();
+    let gate = match ask(&shared, &config, &Asked::default()) {
+        Ok(gate) => gate,
+        Err(wrong) => return wrong,
     };
-    let (signatures, figures, ledger) = (store.signatures(), store.figures(), shared.control.ledger());
-    let evidence = Evidence { cells: &cells, signatures: &signatures, figures: &figures, ledger: &ledger };
-    match gate(Some(&config), &evidence, &Asked::default(), now_ms()) {
-        Ok(gate) => json(StatusCode::OK, &roles(&config, &gate, &seen)),
-        Err(wrong) => error(StatusCode::NOT_FOUND, wrong.to_string()),
+    match shared.control.store().coverage() {
+        Ok(seen) => json(StatusCode::OK, &roles(&config, &gate, &seen)),
+        Err(wrong) => error(StatusCode::SERVICE_UNAVAILABLE, wrong.to_string()),
     }
 }

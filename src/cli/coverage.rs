@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::source::{Source, Where};
 use super::{Exit, out};
-use crate::report::{coverage, json, openapi};
+use crate::report::{coverage, openapi};
 use std::path::PathBuf;
 
 /// Arguments of `coverage`.
@@ -20,15 +20,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     openapi: Option<PathBuf>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    #[value(alias = "table")]
-    Text,
-    Json,
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
 }
 
 /// Bytes of an OpenAPI document at most.
@@ -37,7 +30,7 @@ const DOCUMENT: u64 = 64 << 20;
 /// Runs `coverage`.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = args.place.config()?;
-    let mut view = Source::find(&args.place)?.coverage(config.as_ref(), args.route.as_deref())?;
+    let mut view = Source::under(&args.place, config.as_ref())?.coverage(config.as_ref(), args.route.as_deref())?;
     if args.route.is_some() && view.routes.is_empty() {
         return Err(Failure::usage("there is no such route: `paritee coverage` lists them"));
     }
@@ -49,9 +42,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         view.openapi = Some(openapi::compare(&text, &view).map_err(|error| wrong(error.to_string()))?);
     }
-    match args.format {
-        Format::Text => out::print(|out| coverage::text(out, &view))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    args.format.print(&view, coverage::text)?;
     Ok(Exit::Ok)
 }

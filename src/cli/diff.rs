@@ -64,11 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let (route, method, target) = route(args.route.as_deref(), config.as_ref())?;
     let (rules, context) = match &config {
-        Some(config) => {
-            let declared = config.routes.by_name(Route::declared_of(&route.name));
-            let rules = declared.map_or_else(|| config.general_rules.clone(), |at| config.routes.get(at).rules.clone());
-            (rules, config.context.clone())
-        }
+        Some(config) => (config.rules_of(&route.name).clone(), config.context.clone()),
         None => (Arc::new(RuleSet::default()), Arc::new(Context { hash_key: random_key()?, ..Context::default() })),
     };
     let (primary, candidate) = sides::read(&args.primary, &args.candidate, args.content_type.as_ref())?;

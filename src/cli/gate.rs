@@ -5,7 +5,6 @@ use super::source::{Source, Where};
 use super::{Exit, out};
 use crate::evidence::Word;
 use crate::report::gate::{self, Asked};
-use crate::report::json;
 
 /// Arguments of `gate`.
 #[derive(Debug, clap::Args)]
@@ -25,26 +24,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    #[value(alias = "table")]
-    Text,
-    Json,
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
 }
 
 /// Runs `gate`.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let asked = Asked { gate: args.gate.clone(), route: args.route.clone(), role: args.role.clone() };
     let config = args.place.config()?;
-    let view = Source::find(&args.place)?.gate(config.as_ref(), &asked)?;
-    match args.format {
-        Format::Text => out::print(|out| gate::text(out, &view, out::colour()))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    let view = Source::under(&args.place, config.as_ref())?.gate(config.as_ref(), &asked)?;
+    args.format.print(&view, |out, view| gate::text(out, view, out::colour()))?;
     Ok(match view.verdict {
         Word::Ready => Exit::Ok,
         Word::NotReady => Exit::Mismatch,

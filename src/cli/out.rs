@@ -1,6 +1,7 @@
 //! Standard output: colours on a terminal only, and a reader that went away is not an error.
 
 use super::failure::Failure;
+use crate::report::json;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 /// Whether standard output shows colours (a terminal, no `NO_COLOR`).
@@ -19,6 +20,28 @@ pub(crate) fn width() -> usize {
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));
     settle(write(&mut out).and_then(|()| out.flush()))
+}
+
+/// How a view is printed: for people, or as data.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Format {
+    #[value(alias = "table")]
+    Text,
+    Json,
+}
+
+impl Format {
+    /// Prints a view: for people as `text` writes it.
+    pub(crate) fn print<T: serde::Serialize>(
+        self,
+        view: &T,
+        text: impl FnOnce(&mut dyn Write, &T) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        match self {
+            Format::Text => print(|out| text(out, view)),
+            Format::Json => print_raw(|out| json::write(out, view)),
+        }
+    }
 }
 
 /// Prints data as it is, byte for byte.

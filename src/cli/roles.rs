@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::source::{Source, Where};
 use super::{Exit, out};
-use crate::report::{json, roles};
+use crate::report::roles;
 
 /// Arguments of `roles`.
 #[derive(Debug, clap::Args)]
@@ -13,24 +13,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     place: Where,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    #[value(alias = "table")]
-    Text,
-    Json,
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
 }
 
 /// Runs `roles`.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = args.place.config()?;
-    let view = Source::find(&args.place)?.roles(config.as_ref())?;
-    match args.format {
-        Format::Text => out::print(|out| roles::text(out, &view))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    let view = Source::under(&args.place, config.as_ref())?.roles(config.as_ref())?;
+    args.format.print(&view, roles::text)?;
     Ok(Exit::Ok)
 }

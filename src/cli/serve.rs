@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// What is under way may be answered within this after a stop was asked for …
 const DRAIN_LIVE: Duration = Duration::from_secs(10);
@@ -281,7 +281,7 @@ fn store_options(config: &Config) -> (Options, u64) {
         sides: std::iter::once(&config.primary).chain(&config.candidate).map(Upstream::url).collect(),
         caps: caps(config),
     };
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now_ms = crate::sys::now_ms();
     (options, now_ms)
 }
 

@@ -14,8 +14,8 @@ use crate::report::rules::{self, KeptView, RulesView, SamplesView};
 use crate::report::text::clean;
 use crate::report::views::{LedgerView, ReportView, ShowView};
 use crate::store::{AtRest, StoreError};
+use crate::sys::now_ms;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where to look. Without any: the store that `serve` makes by default, if it is here.
 #[derive(Clone, Debug, clap::Args)]
@@ -65,11 +65,14 @@ impl Where {
 impl Source {
     /// Finds it.
     pub(crate) fn find(place: &Where) -> Result<Source, Failure> {
-        let config = place.config()?;
+        Source::under(place, place.config()?.as_ref())
+    }
+    /// Finds it, where the config that the place names is read already.
+    pub(crate) fn under(place: &Where, config: Option<&Config>) -> Result<Source, Failure> {
         if let Some(dir) = &place.store {
             return Ok(Source::AtRest(open(dir)?));
         }
-        let token = place.token.clone().or_else(|| config.as_ref()?.admin_token.as_deref().map(str::to_owned));
+        let token = place.token.clone().or_else(|| config?.admin_token.as_deref().map(str::to_owned));
         if let Some(url) = &place.admin {
             return Ok(Source::Running(Client::new(url, token).map_err(Failure::usage)?));
         }
@@ -235,8 +238,4 @@ fn read<T: serde::de::DeserializeOwned>(asked: Result<client::Answer, String>) -
 #[derive(serde::Deserialize)]
 struct ErrorBody {
     error: String,
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

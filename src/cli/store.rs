@@ -10,7 +10,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Arguments of `store`.
 #[derive(Debug, clap::Args)]
@@ -149,7 +148,7 @@ fn figures(found: &Verified) -> [(&'static str, u64); 13] {
 }
 
 fn compact(dir: &Path, config: Option<&Config>) -> Result<Exit, Failure> {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now_ms = crate::sys::now_ms();
     let caps = config.map(serve::caps);
     let done = store::compact(dir, caps.as_ref().map(|caps| (caps, now_ms))).map_err(failed)?;
     let store::Compacted { before, after, live_bytes, keys } = done;

@@ -313,3 +313,10 @@ pub struct Config {
     /// Sections and settings that were read but do not act in this version, and other things said at start.
     pub warnings: Vec<String>,
 }
+
+impl Config {
+    /// The rules of a route by its name: of an operation those of its route, of an undeclared one the general ones.
+    pub fn rules_of(&self, route: &str) -> &Arc<RuleSet> {
+        self.routes.declaring(route).map_or(&self.general_rules, |declared| &declared.rules)
+    }
+}

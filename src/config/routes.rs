@@ -95,6 +95,7 @@ pub struct RouteTable {
     routes: Vec<RouteConfig>,
     anywhere: Methods,
     hosts: HashMap<Box<str>, Methods>,
+    names: HashMap<Arc<str>, u32, FixedState>,
 }
 
 impl RouteTable {
@@ -121,6 +122,7 @@ impl RouteTable {
             }
             Err(other) => return Err(Refused::Template(other.to_string())),
         }
+        self.names.entry(config.route.name.clone()).or_insert(next);
         self.routes.push(config);
         Ok(RouteIndex(next))
     }
@@ -154,8 +156,11 @@ impl RouteTable {
     }
     /// The route of this name.
     pub fn by_name(&self, name: &str) -> Option<RouteIndex> {
-        let at = self.routes.iter().position(|config| &*config.route.name == name)?;
-        u32::try_from(at).ok().map(RouteIndex)
+        self.names.get(name).copied().map(RouteIndex)
+    }
+    /// The declared route that a name of the evidence is of: its own, or that of its operation.
+    pub fn declaring(&self, name: &str) -> Option<&RouteConfig> {
+        self.by_name(Route::declared_of(name)).map(|index| self.get(index))
     }
 }
 

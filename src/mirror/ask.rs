@@ -37,7 +37,7 @@ const MARKER_GRACE_S: u64 = 30;
 
 /// Until when the marker of a request holds that is answered within this patience.
 pub(super) fn marker_expiry_s(patience: Duration) -> u64 {
-    (super::shared::now_ms() / 1_000) + (patience * WHOLE).as_secs() + MARKER_GRACE_S
+    (crate::sys::now_ms() / 1_000) + (patience * WHOLE).as_secs() + MARKER_GRACE_S
 }
 
 /// A captured request body on its way to a side.

@@ -1,7 +1,8 @@
 //! Evidence batches: what was judged and counted since the last one, closed and offered to the store; a refused one grows.
 
-use super::shared::{Shared, now_ms};
+use super::shared::Shared;
 use crate::evidence::{Counts, EvidenceBatch, Fold};
+use crate::sys::now_ms;
 use std::sync::Arc;
 
 /// Store operations of one batch at most.

@@ -2,8 +2,8 @@
 
 use super::Control;
 use super::in_force::InForce;
-use super::shared::now_ms;
 use crate::config::ConfigError;
+use crate::sys::now_ms;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

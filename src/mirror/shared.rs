@@ -21,10 +21,11 @@ use crate::judge::{Context, Judgement};
 use crate::rules::RuleSet;
 use crate::store::StoreHandle;
 use crate::sys::Service;
+use crate::sys::now_ms;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// The judge, passed in so that a test can make it stall.
 pub type Judge = Arc<dyn Fn(&Exchange, &RuleSet, &Context) -> Judgement + Send + Sync>;
@@ -133,11 +134,6 @@ impl Shared {
     pub(super) fn digest_seed(&self) -> u64 {
         self.incarnation.rotate_left(32)
     }
-}
-
-/// Milliseconds since the Unix epoch.
-pub(super) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 impl Owners {

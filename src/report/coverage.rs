@@ -115,10 +115,7 @@ fn one(
 ) -> RouteCoverageView {
     let all = Policy { max_age_ms: u64::MAX, evidence_from: EvidenceFrom::All, ..Policy::default() };
     let pool = pool(cells.iter().copied(), &all, &Suppression::default(), u64::MAX);
-    let declared = config.and_then(|config| {
-        let name = route.split_once('#').map_or(route, |(declared, _)| declared);
-        config.routes.by_name(name).map(|index| config.routes.get(index))
-    });
+    let declared = config.and_then(|config| config.routes.declaring(route));
     let branches = declared.map_or(&[][..], |declared| &declared.branches.needs).iter().map(|need| BranchView {
         name: need.name.clone(),
         seen: pool.sum.branches.get(&need.name).map_or(0, Witnesses::count),

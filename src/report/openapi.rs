@@ -3,6 +3,7 @@
 
 use super::coverage::CoverageView;
 use super::text::clean;
+use crate::exchange::Route;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,7 +82,7 @@ fn is_of(named: &str, status: u16) -> bool {
 /// A route's method and path with every parameter alike, its host and operation left out: names of parameters are a matter of
 /// taste.
 fn shape(route: &str) -> String {
-    let route = route.split_once('#').map_or(route, |(declared, _)| declared);
+    let route = Route::declared_of(route);
     let (method, rest) = route.split_once(' ').unwrap_or(("", route));
     let path = rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or(rest);
     let mut out = format!("{} ", method.to_ascii_uppercase());

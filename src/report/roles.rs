@@ -73,10 +73,7 @@ type Edges<'a> = BTreeMap<&'a str, BTreeMap<&'a str, DependencyView>>;
 
 /// Makes the view.
 pub fn roles(config: &Config, gate: &GateView, coverage: &BTreeMap<String, Arc<CoverageDelta>>) -> RolesView {
-    let of_route = |route: &str| {
-        let declared = route.split_once('#').map_or(route, |(declared, _)| declared);
-        config.routes.by_name(declared).and_then(|index| config.routes.get(index).role.as_deref())
-    };
+    let of_route = |route: &str| config.routes.declaring(route).and_then(|declared| declared.role.as_deref());
     let mut routes: BTreeMap<&str, Vec<RoleRouteView>> = BTreeMap::new();
     let mut without = Vec::new();
     let words = gate.routes.iter().map(|route| (&route.route, Some(route.verdict)));

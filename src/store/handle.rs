@@ -156,12 +156,6 @@ impl StoreHandle {
     pub fn exemplars(&self, id: SignatureId) -> Result<Vec<Exemplar>, StoreError> {
         self.ask(|reply| Question::Exemplars(id, reply))
     }
-    /// Every cell that is durable, the oldest hour first. Waits likewise.
-    pub fn cells(&self) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {
-        let mut cells = Vec::new();
-        self.each_cell(|key, cell| cells.push((key, cell)))?;
-        Ok(cells)
-    }
     /// Cells summed over their hours, those last seen before this moment apart: all that a gate needs of them, in far less
     /// memory. Batches go in between what is read at a time. Waits likewise.
     pub fn cells_by_age(&self, edge_ms: u64) -> Result<Vec<(CellKey, CellDelta)>, StoreError> {

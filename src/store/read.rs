@@ -11,7 +11,6 @@ use crate::judge::SignatureId;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Page cache of a store that is only read.
 const CACHE: u64 = 16 << 20;
@@ -94,7 +93,7 @@ impl AtRest {
         let disk = open::disk(dir, CACHE)?;
         let meta: Meta = open::meta(&disk)?.ok_or_else(|| StoreError::Missing(dir.to_path_buf()))?;
         let state = open::guarded(dir, || State::load(&disk, &meta, Bounds::NONE))?;
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let now_ms = crate::sys::now_ms();
         let suppression = Arc::new(index::suppression(&state.pairs.shared()));
         Ok(AtRest { disk, state, now_ms, suppression })
     }

@@ -1,14 +1,10 @@
 //! `rules list` and `rules unused`.
 
-use super::Format;
 use crate::cli::failure::Failure;
 use crate::cli::source::{Source, Where};
 use crate::cli::{Exit, out};
 use crate::config::Config;
-use crate::exchange::Route;
-use crate::report::json;
 use crate::report::rules::{self, Asked, RuleWord, RulesView};
-use crate::rules::RuleSet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,8 +19,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
 }
 
 /// Arguments of `rules unused`.
@@ -44,16 +40,13 @@ pub(crate) struct UnusedArgs {
 
 fn view(args: &Args) -> Result<RulesView, Failure> {
     let config = args.place.config()?;
-    Source::find(&args.place)?.rules(config.as_ref(), &Asked { route: args.route.clone() })
+    Source::under(&args.place, config.as_ref())?.rules(config.as_ref(), &Asked { route: args.route.clone() })
 }
 
 /// Runs `rules list`.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let view = view(args)?;
-    match args.format {
-        Format::Text => out::print(|out| rules::list_text(out, &view, out::colour()))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    args.format.print(&view, |out, view| rules::list_text(out, view, out::colour()))?;
     Ok(Exit::Ok)
 }
 
@@ -61,10 +54,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 pub(super) fn unused(args: &UnusedArgs) -> Result<Exit, Failure> {
     let mut view = view(&args.list)?;
     view.rules.retain(|rule| !matches!(rule.state, RuleWord::Used | RuleWord::Undeclared));
-    match args.list.format {
-        Format::Text => out::print(|out| rules::unused_text(out, &view, out::colour()))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    args.list.format.print(&view, |out, view| rules::unused_text(out, view, out::colour()))?;
     let is = |word: RuleWord| view.rules.iter().any(|rule| rule.state == word);
     Ok(match () {
         () if args.fail && (is(RuleWord::Unused) || is(RuleWord::Expired)) => Exit::Mismatch,
@@ -73,13 +63,7 @@ pub(super) fn unused(args: &UnusedArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// The rules of a route as a config compiled them; of an operation those of its route, of an undeclared one the general ones.
-pub(super) fn route_rules(config: &Config, route: &str) -> Arc<RuleSet> {
-    let declared = config.routes.by_name(Route::declared_of(route));
-    declared.map_or_else(|| config.general_rules.clone(), |at| config.routes.get(at).rules.clone())
-}
-
 /// Names of the rules that act on a route: those that have not expired.
 pub(super) fn live_names(config: &Config, route: &str) -> BTreeSet<Arc<str>> {
-    route_rules(config, route).names().into_iter().collect()
+    config.rules_of(route).names().into_iter().collect()
 }

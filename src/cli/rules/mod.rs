@@ -27,13 +27,6 @@ enum Command {
     Suggest(suggest::Args),
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    #[value(alias = "table")]
-    Text,
-    Json,
-}
-
 /// Runs `rules`.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.command {

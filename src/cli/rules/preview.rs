@@ -1,14 +1,11 @@
 //! `rules preview`: stored exchanges judged again under a changed config, by the judge of this command.
 
-use super::Format;
 use super::kept::Kept;
-use super::list::route_rules;
 use crate::cli::failure::Failure;
 use crate::cli::source::{Source, Where};
 use crate::cli::{Exit, out};
 use crate::config::{Flags, load};
 use crate::evidence::Previewing;
-use crate::report::json;
 use crate::report::rules::{self, Asked, WhatView};
 use std::path::PathBuf;
 
@@ -28,8 +25,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
 }
 
 /// Runs `rules preview`.
@@ -41,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let changed = load(Some(file), &Flags::default())?;
     let source = Source::find(&place)?;
     let kept = Kept::of(&source)?;
-    let of_route = |route: &str| route_rules(&changed, route);
+    let of_route = |route: &str| changed.rules_of(route).clone();
     let route = args.route.as_deref();
     let mut previewing = Previewing::new(&of_route, &changed.context);
     let mut what = Vec::new();
@@ -58,10 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let now = source.rules(Some(&changed), &Asked::default())?;
     let specs = changed.rules.iter().map(|rule| &rule.spec);
     let view = rules::preview(&preview, what, &now, specs);
-    match args.format {
-        Format::Text => out::print(|out| rules::preview_text(out, &view))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    args.format.print(&view, rules::preview_text)?;
     let told = preview.exchanges > preview.undecidable.values().sum::<u64>()
         || preview.signatures.iter().any(|fate| fate.gone + fate.stays > 0);
     Ok(if told { Exit::Ok } else { Exit::Nothing })

@@ -1,6 +1,5 @@
 //! `rules suggest`: rules that the evidence speaks for, each tried on all that is kept of its route.
 
-use super::Format;
 use super::kept::Kept;
 use crate::cli::failure::Failure;
 use crate::cli::source::{Source, Where};
@@ -9,7 +8,6 @@ use crate::config::Config;
 use crate::evidence::{Known, OnRoute, Sample};
 use crate::exchange::Route;
 use crate::judge::Context;
-use crate::report::json;
 use crate::report::rules::{SuggestView, suggest_text};
 use crate::rules::RuleSpec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +28,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
 }
 
 /// Runs `rules suggest`.
@@ -39,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let Some(config) = args.place.config()? else {
         return Err(Failure::usage("a proposal is tried beside the rules that hold now: name them with --config FILE"));
     };
-    let source = Source::find(&args.place)?;
+    let source = Source::under(&args.place, Some(&config))?;
     let kept = Kept::of(&source)?;
     let route = args.route.as_deref();
     let routes: BTreeSet<&str> = kept.signatures(route).map(|view| view.route.as_str()).collect();
@@ -59,10 +57,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let on = OnRoute { rules: &rules, context: &context, signatures: &known, samples: &samples };
         known.iter().zip(on.suggest()).for_each(|(known, (_, found))| view.add(known, found));
     }
-    match args.format {
-        Format::Text => out::print(|out| suggest_text(out, &view))?,
-        Format::Json => out::print_raw(|out| json::write(out, &view))?,
-    }
+    args.format.print(&view, suggest_text)?;
     Ok(if judged { Exit::Ok } else { Exit::Nothing })
 }
 
